@@ -1,0 +1,3 @@
+"""Tables: schemas, checks, conversion, resampling and gaps."""
+
+from __future__ import annotations

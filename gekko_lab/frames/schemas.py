@@ -1,0 +1,91 @@
+"""The columns of every kind of table; nothing else spells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIME = pl.Datetime("us", "UTC")
+SIDE = pl.Enum(["buy", "sell"])
+
+CANDLES = pl.Schema(
+    {
+        "timestamp": TIME,
+        "open": pl.Float64,
+        "high": pl.Float64,
+        "low": pl.Float64,
+        "close": pl.Float64,
+        "volume": pl.Float64,
+    }
+)
+"""Open time; prices in quote per base; volume in base."""
+
+CANDLES_FULL = pl.Schema({**CANDLES, "quote_volume": pl.Float64, "trade_count": pl.Int64})
+"""Candles with the cost of all trades in quote and their number; null where unknown."""
+
+TRADES = pl.Schema(
+    {
+        "timestamp": TIME,
+        "id": pl.String,
+        "side": SIDE,
+        "price": pl.Float64,
+        "amount": pl.Float64,
+    }
+)
+"""Exchange time; the exchange's id; the taker's side, null if unknown; quote per base; base."""
+
+SIMULATED_TRADES = pl.Schema({**TRADES, "id": pl.Int64})
+"""Trades inside the simulator, whose ids are numbers."""
+
+SYMBOLS = pl.Schema(
+    {
+        "symbol": pl.String,
+        "market_id": pl.String,
+        "base": pl.String,
+        "quote": pl.String,
+        "settle": pl.String,
+        "type": pl.String,
+        "active": pl.Boolean,
+        "tick_size": pl.Float64,
+        "step_size": pl.Float64,
+        "min_amount": pl.Float64,
+        "min_cost": pl.Float64,
+        "maker": pl.Float64,
+        "taker": pl.Float64,
+    }
+)
+
+EXCHANGES = pl.Schema(
+    {
+        "exchange": pl.String,
+        "name": pl.String,
+        "kind": pl.String,
+        "candles": pl.Boolean,
+        "trades": pl.Boolean,
+        "paging": pl.String,
+    }
+)
+"""Kind is simulated, live or plugin; paging is exact where the exchange's page rules are known."""
+
+TIMEFRAMES = pl.Schema({"timeframe": pl.String, "seconds": pl.Int64})
+"""Seconds are null for calendar months and years."""
+
+GAPS = pl.Schema(
+    {
+        "since": TIME,
+        "until": TIME,
+        "missing": pl.Int64,
+        "reason": pl.String,
+        "error": pl.String,
+    }
+)
+"""Missing candles as half-open ranges of open times, with why they are missing."""
+
+
+def empty(schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    """Give a frame of that schema without rows."""
+    return pl.DataFrame(schema=schema)
