@@ -1,3 +1,74 @@
-"""Gekko Lab: crypto market data for notebooks, real and simulated, through one call."""
+"""Crypto market data for notebooks, real and simulated, through one call.
+
+>>> import gekko_lab
+>>> gekko_lab.fetch("simulator", "BTC/USDT", limit=3, until="2024-01-01").shape
+(3, 6)
+
+Names resolve on first use, so importing the package loads nothing heavy.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from gekko_lab import errors
+from gekko_lab.settings import options
+
+if TYPE_CHECKING:
+    from gekko_lab.charts.candles import candle_chart
+    from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.tables import exchanges, symbols, timeframes
+    from gekko_lab.fetching.trades import fetch_trades
+    from gekko_lab.frames.resample import gaps, resample
+    from gekko_lab.simulation import Currency
+    from gekko_lab.sources.ccxt_market_data import CcxtMarketData
+    from gekko_lab.sources.exchange_simulator import ExchangeSimulator
+
+__all__ = [
+    "CcxtMarketData",
+    "Currency",
+    "ExchangeSimulator",
+    "candle_chart",
+    "errors",
+    "exchanges",
+    "fetch",
+    "fetch_trades",
+    "gaps",
+    "options",
+    "resample",
+    "symbols",
+    "timeframes",
+]
+
+_HOMES = {
+    "CcxtMarketData": "gekko_lab.sources.ccxt_market_data",
+    "Currency": "gekko_lab.simulation",
+    "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "candle_chart": "gekko_lab.charts.candles",
+    "exchanges": "gekko_lab.fetching.tables",
+    "fetch": "gekko_lab.fetching.candles",
+    "fetch_trades": "gekko_lab.fetching.trades",
+    "gaps": "gekko_lab.frames.resample",
+    "resample": "gekko_lab.frames.resample",
+    "symbols": "gekko_lab.fetching.tables",
+    "timeframes": "gekko_lab.fetching.tables",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load the home of a public name when it is first used."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gekko-lab")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'gekko_lab' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

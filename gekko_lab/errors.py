@@ -3,7 +3,7 @@
 ::
 
     GekkoLabError
-    ├── RequestError (ValueError)          the request is wrong; raised before market data are asked for
+    ├── RequestError (ValueError)          wrong request; raised before any market data
     │   ├── InvalidArgument                a value that can't be used
     │   │   └── InvalidType (TypeError)    a value of the wrong type
     │   ├── InvalidRange                   since, until and limit make no sense together
@@ -13,7 +13,7 @@
     │   ├── UnknownSymbol (LookupError)
     │   ├── UnknownTimeframe (LookupError)
     │   └── UnsupportedBySource            this exchange can't do that
-    ├── SourceError                        the exchange or the way to it failed; .retryable, .retry_after
+    ├── SourceError                        the exchange or the way to it; .retryable, .retry_after
     │   ├── NetworkFailed (ConnectionError)
     │   │   └── SourceTimeout (TimeoutError)
     │   ├── RateLimited                    .retry_after seconds when the exchange names them

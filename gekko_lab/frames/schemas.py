@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TIME = pl.Datetime("us", "UTC")
-SIDE = pl.Enum(["buy", "sell"])
+    from polars.datatypes import DataType, DataTypeClass
 
-CANDLES = pl.Schema(
+Columns: TypeAlias = "Mapping[str, DataType | DataTypeClass]"
+
+
+def _schema(columns: Columns) -> pl.Schema:
+    return pl.Schema(columns)
+
+
+TIME: DataType = pl.Datetime("us", "UTC")
+SIDE: DataType = pl.Enum(["buy", "sell"])
+
+CANDLES = _schema(
     {
         "timestamp": TIME,
         "open": pl.Float64,
@@ -24,10 +33,10 @@ CANDLES = pl.Schema(
 )
 """Open time; prices in quote per base; volume in base."""
 
-CANDLES_FULL = pl.Schema({**CANDLES, "quote_volume": pl.Float64, "trade_count": pl.Int64})
+CANDLES_FULL = _schema({**dict(CANDLES), "quote_volume": pl.Float64, "trade_count": pl.Int64})
 """Candles with the cost of all trades in quote and their number; null where unknown."""
 
-TRADES = pl.Schema(
+TRADES = _schema(
     {
         "timestamp": TIME,
         "id": pl.String,
@@ -38,10 +47,10 @@ TRADES = pl.Schema(
 )
 """Exchange time; the exchange's id; the taker's side, null if unknown; quote per base; base."""
 
-SIMULATED_TRADES = pl.Schema({**TRADES, "id": pl.Int64})
+SIMULATED_TRADES = _schema({**dict(TRADES), "id": pl.Int64})
 """Trades inside the simulator, whose ids are numbers."""
 
-SYMBOLS = pl.Schema(
+SYMBOLS = _schema(
     {
         "symbol": pl.String,
         "market_id": pl.String,
@@ -59,7 +68,7 @@ SYMBOLS = pl.Schema(
     }
 )
 
-EXCHANGES = pl.Schema(
+EXCHANGES = _schema(
     {
         "exchange": pl.String,
         "name": pl.String,
@@ -71,10 +80,10 @@ EXCHANGES = pl.Schema(
 )
 """Kind is simulated, live or plugin; paging is exact where the exchange's page rules are known."""
 
-TIMEFRAMES = pl.Schema({"timeframe": pl.String, "seconds": pl.Int64})
+TIMEFRAMES = _schema({"timeframe": pl.String, "seconds": pl.Int64})
 """Seconds are null for calendar months and years."""
 
-GAPS = pl.Schema(
+GAPS = _schema(
     {
         "since": TIME,
         "until": TIME,
@@ -86,6 +95,6 @@ GAPS = pl.Schema(
 """Missing candles as half-open ranges of open times, with why they are missing."""
 
 
-def empty(schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+def empty(schema: Columns) -> pl.DataFrame:
     """Give a frame of that schema without rows."""
     return pl.DataFrame(schema=schema)

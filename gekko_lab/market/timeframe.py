@@ -30,19 +30,28 @@ class Timeframe:
     """A candle width such as `1m`, `4h` or the calendar month `1M`.
 
     Times are milliseconds UTC. Fixed widths count from 1970-01-01, weeks from Monday 1970-01-05,
-    months and years from January 1970, as the exchanges do.
+    months and years from January 1970, as most exchanges do.
+
+    Attributes
+    ----------
+    count, unit : int, str
+        What the name says: 4 and "h" for `4h`.
+    anchor : int or None
+        The open time that fixed widths count from, where an exchange declares another one, such
+        as weeks that begin on Thursday.
 
     Examples
     --------
     >>> hour = Timeframe.parse("1h")
     >>> hour.floor(5_000_000)
     3600000
-    >>> Timeframe.parse("1M").next(0)   # February 1970
+    >>> Timeframe.parse("1M").next(0)  # February 1970
     2678400000
     """
 
     count: int
     unit: str
+    anchor: int | None = None
 
     @classmethod
     def parse(cls, name: str) -> Timeframe:
@@ -55,15 +64,27 @@ class Timeframe:
         """
         if not isinstance(name, str):
             raise InvalidType(
-                f"timeframe is a string such as '1m', '1h' or '1d', not {type(name).__name__} {name!r}"
+                f"timeframe={name!r} is a {type(name).__name__}; give text such as '1m', '1h', '1d'"
             )
         return _parse(name)
+
+    @staticmethod
+    def understands(name: str) -> bool:
+        """Tell whether `parse` can read the name."""
+        return _PATTERN.fullmatch(name) is not None
 
     @property
     def milliseconds(self) -> int | None:
         """The fixed width, or None for calendar months and years."""
         unit = _FIXED.get(self.unit)
         return None if unit is None else self.count * unit
+
+    @property
+    def origin(self) -> int:
+        """The open time that fixed widths count from."""
+        if self.anchor is not None:
+            return self.anchor
+        return _FIRST_MONDAY if self.unit == "w" else 0
 
     @property
     def shortest(self) -> int:
@@ -76,8 +97,7 @@ class Timeframe:
         if width is None:
             months = _month_of(time)
             return _month_start(months - months % self._months)
-        anchor = _FIRST_MONDAY if self.unit == "w" else 0
-        return time - (time - anchor) % width
+        return time - (time - self.origin) % width
 
     def ceil(self, time: int) -> int:
         """Give the first open time at or after `time`."""

@@ -1,0 +1,166 @@
+"""`candle_chart`: candles and their volume as an interactive figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import polars as pl
+
+from gekko_lab.errors import InvalidArgument
+from gekko_lab.frames.checks import check_candles, milliseconds
+from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.resample import aggregates, find_timeframe, missing
+from gekko_lab.frames.schemas import CANDLES
+from gekko_lab.market.spans import Span
+
+if TYPE_CHECKING:
+    from gekko_lab.market.timeframe import Timeframe
+
+MOST = 2000
+"""More candles than a screen has columns for only make a figure slow."""
+
+_UP, _DOWN, _GAP = "#26a69a", "#ef5350", "#9e9e9e"
+_SHARES = (0.26, 1.0), (0.0, 0.2)
+
+
+def candle_chart(
+    candles: object, *, title: str | None = None, most: int = MOST, height: int = 520
+) -> go.Figure:
+    """Give an interactive figure of candles above their volume.
+
+    More than `most` candles are joined, so many rows to one; the title says how many. Gaps stay
+    visible: the time axis is to scale, and each gap is shaded and tells its length.
+
+    Parameters
+    ----------
+    candles : polars or pandas frame
+        As `fetch` returns them.
+    title
+        Written above.
+    most
+        Candles drawn at most.
+    height
+        Of the figure, in pixels.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Traces "price" (candles) and "volume" (bars, in base), on a shared time axis in UTC.
+
+    Raises
+    ------
+    DataError
+        When the rows aren't sound candles.
+    InvalidArgument
+        When `most` isn't at least 1.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> candles = gekko_lab.fetch("simulator", "BTC/USDT", "1h", until="2024-01-01")
+    >>> [trace.name for trace in gekko_lab.candle_chart(candles).data]
+    ['price', 'volume']
+    """
+    if most < 1:
+        raise InvalidArgument(f"most={most!r}: draw at least one candle")
+    table = check_candles(to_polars(candles)).select(CANDLES.names())
+    spacing = find_timeframe(table)
+    drawn, joined = _thin(table, most)
+    figure = go.Figure(_traces(drawn))
+    for gap in _gaps(table, spacing):
+        _shade(figure, gap, spacing)
+    figure.update_layout(**_layout(_title(title, joined, spacing), height))
+    return figure
+
+
+def _thin(table: pl.DataFrame, most: int) -> tuple[pl.DataFrame, int]:
+    """Join neighboring rows; a number of rows, not of time, so that gaps cost nothing."""
+    joined = -(-len(table) // most) if len(table) else 1
+    if joined == 1:
+        return table, 1
+    parts = table.with_columns(_part=pl.int_range(pl.len()) // joined)
+    rules = [pl.col("timestamp").first(), *aggregates(table.columns)]
+    return parts.group_by("_part", maintain_order=True).agg(rules).drop("_part"), joined
+
+
+def _traces(table: pl.DataFrame) -> list[go.Candlestick | go.Bar]:
+    times = table["timestamp"].dt.replace_time_zone(None).to_numpy()
+    columns = {name: table[name].to_numpy() for name in CANDLES if name != "timestamp"}
+    rises = (table["close"] >= table["open"]).to_list()
+    return [
+        go.Candlestick(
+            x=times,
+            open=columns["open"],
+            high=columns["high"],
+            low=columns["low"],
+            close=columns["close"],
+            name="price",
+            increasing={"line": {"color": _UP, "width": 1}},
+            decreasing={"line": {"color": _DOWN, "width": 1}},
+        ),
+        go.Bar(
+            x=times,
+            y=columns["volume"],
+            name="volume",
+            yaxis="y2",
+            marker={"color": [_UP if up else _DOWN for up in rises], "line": {"width": 0}},
+            opacity=0.6,
+        ),
+    ]
+
+
+def _gaps(table: pl.DataFrame, spacing: Timeframe | None) -> list[Span]:
+    if spacing is None:
+        return []
+    opens = table.select(milliseconds()).to_series()
+    return missing(opens, spacing, Span(opens[0], spacing.next(opens[-1])))
+
+
+def _shade(figure: go.Figure, gap: Span, spacing: Timeframe | None) -> None:
+    count = spacing.between(*gap) if spacing is not None else 0
+    since, until = (_time(edge) for edge in gap)
+    figure.add_shape(
+        type="rect",
+        x0=since,
+        x1=until,
+        y0=0,
+        y1=1,
+        yref="paper",
+        layer="below",
+        fillcolor=_GAP,
+        opacity=0.25,
+        line={"width": 0},
+        name=f"gap: {count} candles of {spacing}",
+        label={"text": f"{count} missing", "textposition": "top center", "font": {"size": 9}},
+    )
+
+
+def _time(milliseconds_utc: int) -> str:
+    moment: str = pl.from_epoch(pl.Series([milliseconds_utc]), time_unit="ms").dt.strftime(
+        "%Y-%m-%d %H:%M:%S.%3f"
+    )[0]
+    return moment
+
+
+def _title(title: str | None, joined: int, spacing: Timeframe | None) -> str:
+    parts = [title] if title else []
+    if joined > 1:
+        parts.append(f"{joined} candles{f' of {spacing}' if spacing else ''} in each drawn one")
+    return " · ".join(parts)
+
+
+def _layout(title: str, height: int) -> dict[str, object]:
+    prices, volumes = _SHARES
+    return {
+        "title": {"text": title} if title else None,
+        "height": height,
+        "margin": {"l": 60, "r": 20, "t": 50 if title else 20, "b": 40},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "dragmode": "pan",
+        "bargap": 0.1,
+        "xaxis": {"title": "UTC", "rangeslider": {"visible": False}, "anchor": "y2"},
+        "yaxis": {"title": "price", "domain": prices},
+        "yaxis2": {"title": "volume", "domain": volumes, "rangemode": "tozero"},
+    }

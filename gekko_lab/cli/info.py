@@ -1,0 +1,32 @@
+"""What `gekko-lab info` says."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import gekko_lab
+from gekko_lab.sources.registry import exchanges
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PACKAGES = ("ccxt", "polars", "pandas", "plotly", "joblib", "ipywidgets")
+
+
+def lines() -> Iterator[str]:
+    """Give versions, settings and what can be asked, one fact a line."""
+    yield f"gekko-lab    {gekko_lab.__version__}"
+    yield f"python       {platform.python_version()} on {platform.platform(terse=True)}"
+    for package in _PACKAGES:
+        yield f"{package:<12} {version(package)}"
+    options = gekko_lab.options
+    yield f"frame        {options.frame}"
+    yield f"progress     {options.progress}"
+    yield f"data_dir     {options.data_dir}"
+    kept = sorted((options.data_dir / "markets").glob("*.json"))
+    yield f"market lists {', '.join(file.stem for file in kept) or 'none kept yet'}"
+    table = exchanges()
+    exact = len(table.filter(paging="exact"))
+    yield f"exchanges    {len(table)}, {exact} of them with exact paging"

@@ -1,0 +1,60 @@
+"""One question to a source, asked again where that may help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import stamina
+
+from gekko_lab.errors import BadResponse, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+
+ATTEMPTS = 8
+BAD_ANSWERS = 4
+LONGEST_WAIT_S = 120.0
+
+
+def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> Answer:
+    """Give the answer; errors that may pass are waited out, with jitter.
+
+    Waits grow from half a second to twenty, or last as long as the exchange's Retry-After says.
+    A wait longer than two minutes is left to the user.
+
+    Parameters
+    ----------
+    question
+        Asks once.
+    bad_answers
+        How many broken answers are taken before giving up.
+
+    Raises
+    ------
+    SourceError
+        The last error, when it won't pass or didn't.
+    """
+    bad = 0
+
+    def wait(error: Exception) -> bool | float:
+        nonlocal bad
+        bad += isinstance(error, BadResponse)
+        if not isinstance(error, SourceError) or not error.retryable or bad >= bad_answers:
+            return False
+        if error.retry_after is None:
+            return True
+        return error.retry_after if error.retry_after <= LONGEST_WAIT_S else False
+
+    for attempt in stamina.retry_context(
+        on=wait,
+        attempts=ATTEMPTS,
+        timeout=None,
+        wait_initial=0.5,
+        wait_max=20.0,
+        wait_jitter=1.0,
+    ):
+        with attempt:
+            return question()
+    raise AssertionError("retry_context ends by answer or error")  # pragma: no cover

@@ -1,0 +1,170 @@
+"""`fetch`: candles of any exchange, complete or with what is missing by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from gekko_lab.errors import InvalidArgument
+from gekko_lab.fetching.collection import collect
+from gekko_lab.fetching.completion import Series
+from gekko_lab.fetching.missing import explain, tell
+from gekko_lab.fetching.progress import Progress
+from gekko_lab.fetching.request import read_candle_request
+from gekko_lab.frames.convert import to_frame
+from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
+from gekko_lab.market.moments import show_time
+from gekko_lab.settings import reads_as
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from gekko_lab.fetching.request import Request
+    from gekko_lab.market.moments import TimeLike
+    from gekko_lab.settings import FrameKind, ProgressKind
+    from gekko_lab.sources.source import Source
+
+Columns = Literal["base", "full"]
+
+
+@overload
+def fetch(
+    exchange: str | Source,
+    symbol: str,
+    timeframe: str = "1h",
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+    limit: int | None = None,
+    frame: Literal["polars"],
+    columns: Columns = "base",
+    progress: ProgressKind | None = None,
+) -> pl.DataFrame: ...
+@overload
+def fetch(
+    exchange: str | Source,
+    symbol: str,
+    timeframe: str = "1h",
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+    limit: int | None = None,
+    frame: Literal["pandas"],
+    columns: Columns = "base",
+    progress: ProgressKind | None = None,
+) -> pd.DataFrame: ...
+@overload
+def fetch(
+    exchange: str | Source,
+    symbol: str,
+    timeframe: str = "1h",
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+    limit: int | None = None,
+    frame: None = None,
+    columns: Columns = "base",
+    progress: ProgressKind | None = None,
+) -> Any: ...  # noqa: ANN401 (only the option knows)
+def fetch(
+    exchange: str | Source,
+    symbol: str,
+    timeframe: str = "1h",
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+    limit: int | None = None,
+    frame: FrameKind | None = None,
+    columns: Columns = "base",
+    progress: ProgressKind | None = None,
+) -> Any:
+    """Give the closed candles of a market, real or simulated.
+
+    Without since, until and limit: the last 500. `limit` alone or with `until` means the last
+    so many, with `since` the first so many; all three are an error.
+
+    Parameters
+    ----------
+    exchange
+        A name from `exchanges()`, such as "binance" or "simulator", or a source such as
+        `ExchangeSimulator(seed=7)`.
+    symbol
+        A name from `symbols(exchange)`, such as "BTC/USDT".
+    timeframe
+        The candles' width, a name from `timeframes(exchange)`: "1m" is a minute, "1M" a month.
+    since, until
+        The candles' open times, since inclusive and until exclusive: ISO text, dates, datetimes,
+        integer milliseconds, or spans back from now such as "30d". Times without a zone are UTC.
+    limit
+        How many candles.
+    frame
+        "polars" or "pandas"; by default `options.frame`.
+    columns
+        "full" adds quote_volume and trade_count.
+    progress
+        "auto", "on" or "off"; by default `options.progress`.
+
+    Returns
+    -------
+    polars.DataFrame or pandas.DataFrame
+        One row a candle, in order. Columns: timestamp (open time, UTC, microseconds; the index in
+        pandas), open, high, low, close (float, quote per base), volume (float, base); with
+        `columns="full"` also quote_volume (float, quote) and trade_count (integer), null where
+        unknown. The same columns without rows.
+
+    Raises
+    ------
+    RequestError
+        When the request can't be answered; raised before any candle is asked for.
+    HistoryUnavailable
+        When the exchange doesn't serve candles that old; says from when on it does.
+    SourceError
+        When nothing could be had.
+    IncompleteData
+        When a part could not be had; its `frame` holds the rest, its `report` what is missing.
+
+    Warns
+    -----
+    GapWarning
+        When candles don't exist at the exchange; names them and why.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> candles = gekko_lab.fetch(
+    ...     "simulator", "BTC/USDT", "1d", since="2024-01-01", until="2024-03"
+    ... )
+    >>> candles.shape
+    (60, 6)
+    """
+    kind = reads_as("frame", frame)
+    shown = reads_as("progress", progress)
+    if columns not in ("base", "full"):
+        raise InvalidArgument(f"columns={columns!r}: choose 'base' or 'full'")
+    request, width = read_candle_request(
+        exchange, symbol, timeframe, since=since, until=until, limit=limit
+    )
+    series = Series(request.source, symbol, width, full=columns == "full")
+    what = f"{request.source.exchange} {symbol} {timeframe}"
+    total = request.limit or width.between(*request.span)
+    with Progress(what, total, shown) as report:
+        found = collect(
+            series,
+            request.span,
+            limit=request.limit,
+            newest_first=request.newest_first,
+            report=report,
+        )
+        gaps = explain(series, found)
+    names = CANDLES_FULL.names() if columns == "full" else CANDLES.names()
+    result = to_frame(found.frame.select(names), kind)
+    tell(gaps, result, what=f"{what} {_shown(request)}", failures=found.failures)
+    return result
+
+
+def _shown(request: Request) -> str:
+    if request.limit is None:
+        return f"from {show_time(request.span.since)} to {show_time(request.span.until)}"
+    if request.newest_first:
+        return f"last {request.limit} to {show_time(request.span.until)}"
+    return f"first {request.limit} from {show_time(request.span.since)}"

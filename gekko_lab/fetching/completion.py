@@ -1,0 +1,175 @@
+"""A page made complete: what one answer lacks is asked for again before it counts as missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gekko_lab.errors import BadResponse, DataError, SourceError
+from gekko_lab.fetching.asking import BAD_ANSWERS, ask
+from gekko_lab.frames.checks import check_candles, milliseconds
+from gekko_lab.frames.resample import missing
+from gekko_lab.frames.schemas import CANDLES_FULL, empty
+from gekko_lab.market.spans import Span, subtract
+
+if TYPE_CHECKING:
+    from gekko_lab.market.timeframe import Timeframe
+    from gekko_lab.sources.source import Page, Paging, Source
+
+_SALVAGE_CALLS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A range that couldn't be had, and why."""
+
+    span: Span
+    error: SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one page.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Its candles, checked.
+    holes : list of Span
+        What the exchange has no candles for, asked twice or seen with candles on both sides.
+    resumes_at : int or None
+        The first candle after the page, where that is known.
+    failures : list of Failure
+        What couldn't be had.
+    """
+
+    frame: pl.DataFrame
+    holes: list[Span] = field(default_factory=list)
+    resumes_at: int | None = None
+    failures: list[Failure] = field(default_factory=list)
+
+
+class Series:
+    """The candles of one market and timeframe, as a source hands them out.
+
+    Parameters
+    ----------
+    source, symbol, timeframe
+        What is asked for.
+    full
+        Whether quote volume and trade count are wanted also where they cost more.
+    """
+
+    def __init__(self, source: Source, symbol: str, timeframe: Timeframe, *, full: bool) -> None:
+        self.source = source
+        self.symbol = symbol
+        self.full = full
+        self.paging: Paging = ask(lambda: source.paging(symbol, timeframe))
+        self.timeframe = timeframe
+
+    def page(self, span: Span, *, bad_answers: int = BAD_ANSWERS) -> Page:
+        """Ask for one checked page; a page that breaks the rules of candles is a bad answer."""
+
+        def question() -> Page:
+            page = self.source.candles(self.symbol, self.timeframe, *span, full=self.full)
+            try:
+                check_candles(page.frame, self.timeframe, since=span.since, until=span.until)
+            except DataError as error:
+                raise BadResponse(
+                    f"{self.source.exchange} sent unsound candles of {self.symbol} "
+                    f"{self.timeframe}: {error}"
+                ) from error
+            return page
+
+        return ask(question, bad_answers=bad_answers)
+
+    def complete(self, span: Span) -> Outcome:
+        """Give the page with every candle that can be had."""
+        try:
+            page = self.page(span)
+        except BadResponse as error:
+            return self._salvage(span, error)
+        except SourceError as error:
+            return Outcome(empty(CANDLES_FULL), failures=[Failure(span, error)])
+        return self._completed(span, page)
+
+    def _completed(self, span: Span, page: Page) -> Outcome:
+        frame = page.frame
+        resumes_at = page.resumes_at
+        failures = []
+        for doubt in self._doubts(span, page):
+            try:
+                again = self.page(doubt)
+            except SourceError as error:
+                failures += [Failure(hole, error) for hole in self._holes(frame, doubt)]
+                continue
+            frame = _joined(frame, again.frame)
+            if doubt.until == span.until:
+                resumes_at = again.resumes_at
+        holes = subtract(self._holes(frame, span), [failure.span for failure in failures])
+        return Outcome(frame, holes, resumes_at, failures)
+
+    def _doubts(self, span: Span, page: Page) -> list[Span]:
+        """Give what one answer doesn't settle.
+
+        Where every candle should exist, that is each hole. Elsewhere a hole with candles on both
+        sides is a time without trades, and only the ends of the page are in doubt.
+        """
+        holes = self._holes(page.frame, span)
+        if not holes:
+            return []
+        if self.paging.dense:
+            return [Span(holes[0].since, holes[-1].until)]
+        settled = page.resumes_at is not None
+        return [
+            hole
+            for hole in holes
+            if hole.since == span.since or (hole.until == span.until and not settled)
+        ]
+
+    def _holes(self, frame: pl.DataFrame, span: Span) -> list[Span]:
+        opens = frame.select(milliseconds()).to_series()
+        return missing(opens, self.timeframe, span)
+
+    def _salvage(self, span: Span, error: SourceError) -> Outcome:
+        """Narrow down what is broken, so that one bad candle doesn't cost its page."""
+        frames, holes, failures = [empty(CANDLES_FULL)], [], []
+        resumes_at = None
+        left = [Failure(span, error)]
+        calls = 0
+        while left:
+            broken = left.pop()
+            halves = self._halves(broken.span)
+            if len(halves) == 1 or calls >= _SALVAGE_CALLS:
+                failures.append(broken)
+                continue
+            found = []
+            for half in halves:
+                calls += 1
+                try:
+                    outcome = self._completed(half, self.page(half, bad_answers=1))
+                except SourceError as still:
+                    found.append(Failure(half, still))
+                    continue
+                frames.append(outcome.frame)
+                holes += outcome.holes
+                failures += outcome.failures
+                if half.until == span.until:
+                    resumes_at = outcome.resumes_at
+            left += reversed(found)
+        return Outcome(pl.concat(frames).sort("timestamp"), sorted(holes), resumes_at, failures)
+
+    def _halves(self, span: Span) -> list[Span]:
+        count = self.timeframe.between(*span)
+        if count < 2:  # noqa: PLR2004 (one candle has no halves)
+            return [span]
+        middle = self.timeframe.shift(span.since, count // 2)
+        return [Span(span.since, middle), Span(middle, span.until)]
+
+
+def _joined(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    """Add the rows that the first answer lacked."""
+    new = second.join(first, on="timestamp", how="anti")
+    return first if new.is_empty() else pl.concat([first, new]).sort("timestamp")

@@ -1,0 +1,80 @@
+"""Between polars, which everything inside uses, and pandas. The only home of pandas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from gekko_lab.errors import DataError, InvalidType
+from gekko_lab.frames.schemas import TIME
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gekko_lab.settings import FrameKind
+
+
+def to_frame(frame: pl.DataFrame, kind: FrameKind) -> Any:  # noqa: ANN401 (the kind decides)
+    """Give the table as the kind of frame that a user asked for."""
+    return to_pandas(frame) if kind == "pandas" else frame
+
+
+def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
+    """Give a pandas frame with the same values.
+
+    A column `timestamp` becomes the index, a UTC DatetimeIndex of that name; other tables keep
+    their running number.
+    """
+    table: pd.DataFrame = frame.to_pandas()
+    return table.set_index("timestamp") if "timestamp" in frame.columns else table
+
+
+def to_polars(frame: object) -> pl.DataFrame:
+    """Give a polars frame of what a user passed: polars, lazy polars or pandas.
+
+    Parameters
+    ----------
+    frame
+        A table with its times in a column `timestamp`, or in the index of a pandas frame. Times
+        without a zone are UTC.
+
+    Raises
+    ------
+    InvalidType
+        When it isn't a polars or pandas frame.
+    DataError
+        When it has no times.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        frame = frame.collect()
+    if not isinstance(frame, pl.DataFrame):
+        frame = _from_pandas(frame)
+    if "timestamp" not in frame.columns:
+        raise DataError(f"no column 'timestamp' among {frame.columns}")
+    return frame.with_columns(_utc(frame.schema["timestamp"]))
+
+
+def like(result: pl.DataFrame, model: object) -> Any:  # noqa: ANN401 (the model decides)
+    """Give the table as the kind of frame that `model` is."""
+    return result if isinstance(model, (pl.DataFrame, pl.LazyFrame)) else to_pandas(result)
+
+
+def _from_pandas(frame: object) -> pl.DataFrame:
+    if not type(frame).__module__.startswith("pandas") or not hasattr(frame, "columns"):
+        raise InvalidType(f"a polars or pandas frame is needed, not {type(frame).__name__}")
+    table: pd.DataFrame = frame  # type: ignore[assignment]
+    if "timestamp" not in table.columns:
+        if table.index.dtype.kind != "M":
+            raise DataError("the pandas frame has neither a DatetimeIndex nor a 'timestamp' column")
+        table = table.rename_axis("timestamp").reset_index()
+    return pl.from_pandas(table)
+
+
+def _utc(dtype: pl.DataType) -> pl.Expr:
+    time = pl.col("timestamp")
+    if not isinstance(dtype, pl.Datetime):
+        raise DataError(f"column 'timestamp' is {dtype}, where times are needed")
+    if dtype.time_zone is None:
+        return time.dt.replace_time_zone("UTC").cast(TIME)
+    return time.dt.convert_time_zone("UTC").cast(TIME)

@@ -1,0 +1,235 @@
+"""Longer candles from shorter ones, and the holes between candles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from gekko_lab.errors import DataError, InvalidArgument
+from gekko_lab.frames.checks import as_time, check_candles, milliseconds
+from gekko_lab.frames.convert import like, to_polars
+from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
+from gekko_lab.market.moments import TimeLike, read_time
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import DAY, Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Frame = TypeVar("Frame")
+
+_SPACINGS = [
+    Timeframe.parse(name)
+    for name in (
+        *("1s", "5s", "10s", "15s", "30s", "1m", "2m", "3m", "5m", "10m", "15m", "30m", "45m"),
+        *("1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d", "2d", "3d", "1w", "2w"),
+    )
+]
+_SHORTEST_MONTH = 28 * DAY
+
+
+def resample(
+    candles: Frame,
+    timeframe: str,
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+) -> Frame:
+    """Give the same market in longer candles.
+
+    Only candles that lie wholly in [since, until) are given, so none is built from a part of its
+    time. A candle whose time holds no row at all is absent; one with gaps inside is built from
+    what there is.
+
+    Parameters
+    ----------
+    candles : polars or pandas frame
+        Candles in order, as `fetch` returns them.
+    timeframe
+        The new width, such as "1h" or "1M"; the present one must divide it.
+    since, until
+        What the candles cover; by default from the first open to the last close.
+
+    Returns
+    -------
+    polars or pandas frame, as `candles`
+        The same columns; prices and volumes in the same units, in order.
+
+    Raises
+    ------
+    UnknownTimeframe
+        When `timeframe` can't be read.
+    InvalidArgument
+        When the candles are longer than `timeframe` or straddle its grid.
+    DataError
+        When the candles aren't sound.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> minutes = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=120)
+    >>> gekko_lab.resample(minutes, "1h")["timestamp"].dt.strftime("%H:%M").to_list()
+    ['00:00', '01:00']
+    """
+    target = Timeframe.parse(timeframe)
+    table = check_candles(to_polars(candles))
+    columns = [name for name in table.columns if name in CANDLES_FULL]
+    schema = pl.Schema({name: CANDLES_FULL[name] for name in columns})
+    if table.is_empty():
+        return like(empty(schema), candles)  # type: ignore[no-any-return]
+    spacing = find_timeframe(table) or target
+    opens = table.select(milliseconds()).to_series()
+    _check_divides(spacing, target)
+    start = opens[0] if since is None else read_time(since, now=opens[-1])
+    end = spacing.next(opens[-1])
+    if until is not None:
+        end = read_time(until, now=opens[-1], name="until")
+    first, last = target.ceil(start), target.floor(end)
+    grouped = (
+        table.with_columns(_bucket(target))
+        .filter((milliseconds() >= first) & (milliseconds() < last))
+        .group_by("timestamp", maintain_order=True)
+        .agg(aggregates(columns))
+        .cast(schema)
+        .select(columns)
+    )
+    return like(grouped, candles)  # type: ignore[no-any-return]
+
+
+def gaps(
+    candles: object,
+    timeframe: str | None = None,
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+) -> pl.DataFrame:
+    """Give the ranges of open times that have no candle.
+
+    Parameters
+    ----------
+    candles : polars or pandas frame
+        Candles in order.
+    timeframe
+        Their width; by default the one that their spacing shows.
+    since, until
+        What they should cover; by default from the first to the last of them.
+
+    Returns
+    -------
+    polars.DataFrame
+        since, until (UTC, half-open), missing (candles), reason and error (null here), in order.
+
+    Raises
+    ------
+    DataError
+        When the width is neither given nor to be seen, or the candles aren't sound.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> hours = gekko_lab.fetch("simulator", "BTC/USDT", "1h", since="2024-01-01", limit=24)
+    >>> gekko_lab.gaps(hours[[*range(5), *range(8, 24)]])["missing"].to_list()
+    [3]
+    """
+    table = to_polars(candles)
+    width = find_timeframe(table) if timeframe is None else Timeframe.parse(timeframe)
+    if width is None:
+        raise DataError("too few candles to see their timeframe: name it, such as timeframe='1h'")
+    check_candles(table, width)
+    opens = table.select(milliseconds()).to_series()
+    now = opens[-1] if len(opens) else 0
+    start = _edge(since, "since", now, width, opens[0] if len(opens) else 0)
+    end = _edge(until, "until", now, width, width.next(now) if len(opens) else 0)
+    return gap_frame((span, width, None, None) for span in missing(opens, width, Span(start, end)))
+
+
+def missing(opens: pl.Series, timeframe: Timeframe, span: Span) -> list[Span]:
+    """Find the ranges of `span` that have no open time; `opens` are sorted milliseconds."""
+    inside = opens.filter((opens >= span.since) & (opens < span.until))
+    if len(inside) == timeframe.between(span.since, span.until):
+        return []
+    if inside.is_empty():
+        return [span] if span.since < span.until else []
+    holes = []
+    if inside[0] > span.since:
+        holes.append(Span(span.since, inside[0]))
+    steps = inside.diff().fill_null(0)
+    for place in (steps > timeframe.shortest).arg_true():
+        after = timeframe.next(inside[place - 1])
+        if after < inside[place]:
+            holes.append(Span(after, inside[place]))
+    end = timeframe.next(inside[-1])
+    if end < span.until:
+        holes.append(Span(end, span.until))
+    return holes
+
+
+def gap_frame(
+    rows: Iterable[tuple[Span, Timeframe | None, str | None, str | None]],
+) -> pl.DataFrame:
+    """Give the table of gaps: range, timeframe, reason and error of each."""
+    table = [
+        (span.since, span.until, None if width is None else width.between(*span), reason, error)
+        for span, width, reason, error in rows
+    ]
+    schema = pl.Schema({**dict(GAPS), "since": pl.Int64(), "until": pl.Int64()})
+    return pl.DataFrame(table, schema=schema, orient="row").with_columns(
+        as_time("since"), as_time("until")
+    )
+
+
+def find_timeframe(candles: pl.DataFrame) -> Timeframe | None:
+    """Find the timeframe that the spacing of candles shows; None with fewer than two."""
+    times = candles.select(milliseconds()).to_series()
+    if len(times) < 2:  # noqa: PLR2004 (a spacing has two ends)
+        return None
+    least = int(times.diff().min())  # type: ignore[arg-type]
+    if least >= _SHORTEST_MONTH:
+        months = Timeframe.parse("1M")
+        if all(months.floor(time) == time for time in times):
+            return months
+    fits = [width for width in _SPACINGS if least % (width.milliseconds or 1) == 0]
+    return fits[-1] if fits else None
+
+
+def aggregates(columns: Iterable[str]) -> list[pl.Expr]:
+    """Give what makes one candle of many, for those of its columns."""
+    rules = {
+        "open": pl.col("open").first(),
+        "high": pl.col("high").max(),
+        "low": pl.col("low").min(),
+        "close": pl.col("close").last(),
+        "volume": pl.col("volume").sum(),
+    }
+    for name in ("quote_volume", "trade_count"):
+        known = pl.col(name).is_not_null().all()  # a sum over unknown parts is unknown
+        rules[name] = pl.when(known).then(pl.col(name).sum())
+    return [rules[name] for name in columns if name in rules]
+
+
+def _edge(value: TimeLike | None, name: str, now: int, width: Timeframe, default: int) -> int:
+    return default if value is None else width.ceil(read_time(value, now=now, name=name))
+
+
+def _bucket(target: Timeframe) -> pl.Expr:
+    time = pl.col("timestamp")
+    if target.milliseconds is not None:
+        passed = (time.dt.epoch("us") - target.origin * 1000) % (target.milliseconds * 1000)
+        return time - pl.duration(microseconds=passed)
+    return time.dt.truncate(f"{target.count}{'mo' if target.unit == 'M' else 'y'}")
+
+
+def _check_divides(spacing: Timeframe, target: Timeframe) -> None:
+    finer = spacing.milliseconds
+    width = target.milliseconds
+    if finer is None:
+        fits = width is None and target.shortest >= spacing.shortest
+    elif width is None:
+        fits = DAY % finer == 0
+    else:
+        fits = width % finer == 0 and (target.origin - spacing.origin) % finer == 0
+    if not fits:
+        raise InvalidArgument(
+            f"candles of {spacing} can't be joined into {target}: ask for a multiple of {spacing}"
+        )

@@ -1,0 +1,155 @@
+"""Points in time as people write them, read once at the door into milliseconds UTC."""
+
+from __future__ import annotations
+
+import operator
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+
+from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.market.timeframe import Timeframe
+
+TimeLike: TypeAlias = "str | int | date | datetime"
+"""ISO text, a span back from now such as "30d", milliseconds UTC, a date or a datetime."""
+
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdwMy])")
+_PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
+_LATEST = 253_402_300_800_000  # 10000-01-01: where datetime ends
+_LEAST_MILLISECONDS = 100_000_000_000  # 1973: smaller positive numbers are seconds
+_MOST_MONTHS = 12_000  # more would leave the calendar of datetime
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_time(value: object, *, now: int, name: str = "since") -> int:
+    """Give a point in time in milliseconds UTC.
+
+    Parameters
+    ----------
+    value
+        ISO 8601 text (`"2024"`, `"2024-01"`, `"2024-01-31"`, `"2024-01-31T12:00+01:00"`), a span
+        back from `now` (`"30d"`, `"12h"`, `"6M"`: calendar months), integer milliseconds, a
+        date (its midnight), a datetime, a pandas Timestamp or a numpy datetime64. Times without
+        a zone are UTC. Fractions of a millisecond are rounded up, which keeps a half-open range
+        what it was.
+    now
+        Where spans count from, in milliseconds UTC.
+    name
+        The argument's name, for messages.
+
+    Raises
+    ------
+    InvalidType
+        When `value` is none of these types; bool and float are not times.
+    InvalidArgument
+        When text can't be read, or a number is not plausible as milliseconds.
+
+    Examples
+    --------
+    >>> read_time("2024-01-01", now=0)
+    1704067200000
+    >>> read_time("2h", now=10_000_000)
+    2800000
+    """
+    if isinstance(value, str):
+        return _read_text(value.strip(), now=now, name=name)
+    if isinstance(value, datetime):
+        return _milliseconds(value, name)
+    if isinstance(value, date):
+        return _milliseconds(datetime(value.year, value.month, value.day, tzinfo=UTC), name)
+    if type(value).__module__ == "numpy" and hasattr(value, "astype"):
+        return _read_numpy(value, name)
+    if not isinstance(value, bool):
+        try:
+            return _read_number(operator.index(value), name)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise InvalidType(
+        f"{name}={value!r} is a {type(value).__name__}; give ISO text such as '2024-01-31', a span "
+        "such as '30d', a date, a datetime or integer milliseconds UTC"
+    )
+
+
+def show_time(time: int) -> str:
+    """Write milliseconds UTC as ISO text, as short as it can be.
+
+    Examples
+    --------
+    >>> show_time(1704067200000), show_time(1704067260500)
+    ('2024-01-01', '2024-01-01T00:01:00.500Z')
+    """
+    moment = _EPOCH + timedelta(milliseconds=time)
+    if time % 86_400_000 == 0:
+        return moment.strftime("%Y-%m-%d")
+    if time % 60_000 == 0:
+        return moment.strftime("%Y-%m-%dT%H:%MZ")
+    if time % 1000 == 0:
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time % 1000:03d}Z"
+
+
+def _read_text(text: str, *, now: int, name: str) -> int:
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return _back(int(span[1]), span[2], now, name)
+    partial = _PARTIAL_DATE.fullmatch(text)
+    try:
+        if partial is not None:
+            moment = datetime(int(partial[1]), int(partial[2] or 1), 1, tzinfo=UTC)
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"{name}={text!r} is not a time: write ISO 8601 such as '2024-01-31' or "
+            "'2024-01-31T12:00Z', or a span back from now such as '30d', '12h', '6M'"
+        ) from error
+    return _milliseconds(moment, name)
+
+
+def _back(count: int, unit: str, now: int, name: str) -> int:
+    width = Timeframe(1, unit)
+    if width.milliseconds is not None:
+        time = now - count * width.milliseconds
+    else:
+        month = width.floor(now)
+        time = width.shift(month, -count) + (now - month) if count <= _MOST_MONTHS else -1
+    if time < 0:
+        raise InvalidArgument(f"{name}='{count}{unit}' lies before 1970")
+    return time
+
+
+def _milliseconds(moment: datetime, name: str) -> int:
+    if moment != moment:  # noqa: PLR0124 (pandas' NaT is a datetime that differs from itself)
+        raise InvalidArgument(f"{name} is not a time (NaT)")
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    elapsed = aware - _EPOCH
+    nanoseconds = getattr(moment, "nanosecond", 0)
+    microseconds = elapsed // timedelta(microseconds=1) + (nanoseconds > 0)
+    return _read_number(-(-microseconds // 1000), name, plausible=True)
+
+
+def _read_numpy(value: object, name: str) -> int:
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if kind in "iu" and getattr(value, "ndim", 1) == 0:
+        return _read_number(int(value), name)  # type: ignore[call-overload]
+    if kind != "M" or getattr(value, "ndim", 1) != 0:
+        raise InvalidType(f"{name}={value!r} is not one point in time")
+    nanoseconds = int(value.astype("datetime64[ns]").astype("int64"))  # type: ignore[attr-defined]
+    if nanoseconds == -(2**63):
+        raise InvalidArgument(f"{name} is not a time (NaT)")
+    return _read_number(-(-nanoseconds // 1_000_000), name, plausible=True)
+
+
+def _read_number(time: int, name: str, *, plausible: bool = False) -> int:
+    if time < 0:
+        raise InvalidArgument(f"{name}={time} lies before 1970")
+    if time >= _LATEST:
+        raise InvalidArgument(
+            f"{name}={time} is too large for milliseconds; divide microseconds by 1000 and "
+            "nanoseconds by 1000000"
+        )
+    if 0 < time < _LEAST_MILLISECONDS and not plausible:
+        raise InvalidArgument(
+            f"{name}={time} looks like seconds; times are milliseconds, so multiply by 1000"
+        )
+    return time

@@ -1,0 +1,149 @@
+"""What a user sets once: `gekko_lab.options` and the `GEKKO_LAB_*` variables behind it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from gekko_lab.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FrameKind = Literal["polars", "pandas"]
+ProgressKind = Literal["auto", "on", "off"]
+
+MARKER = ".gekko-lab"
+"""The file that makes a folder called `data` the data folder of everything below its parent."""
+
+
+class Options:
+    """Settings of this process.
+
+    A value that was set here wins over its `GEKKO_LAB_*` variable, which wins over the default.
+    Values are checked when they are set; variables when they are first needed.
+
+    Attributes
+    ----------
+    frame : {"polars", "pandas"}
+        What tables are returned as. Default "polars".
+    data_dir : pathlib.Path
+        Where market lists and the data log live. By default the nearest folder `data` upwards
+        that holds a file `.gekko-lab`, else the user's data folder.
+    progress : {"auto", "on", "off"}
+        A line that tells how far a long fetch is. "auto" shows it on terminals and in notebooks.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> with gekko_lab.options(frame="pandas"):
+    ...     type(gekko_lab.fetch("simulator", "BTC/USDT", limit=3, until="2024-01-01")).__module__
+    'pandas'
+    """
+
+    frame: FrameKind
+    data_dir: Path
+    progress: ProgressKind
+
+    def __init__(self) -> None:
+        vars(self)["_set"] = {}
+        vars(self)["_local"] = ContextVar[dict[str, Any] | None]("gekko_lab_options", default=None)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (each option has its own type)
+        """Give a setting: from the innermost `with`, this process, the environment, the default."""
+        read = _reader(name)
+        local = self._local.get()
+        if local is not None and name in local:
+            return local[name]
+        if name in self._set:
+            return self._set[name]
+        variable = f"GEKKO_LAB_{name.upper()}"
+        text = os.environ.get(variable, "")
+        return read(text, variable) if text else _default(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Check a setting and keep it for this process; None goes back to the default."""
+        read = _reader(name)
+        if value is None:
+            self._set.pop(name, None)
+        else:
+            self._set[name] = read(value, f"options.{name}")
+
+    @contextmanager
+    def __call__(self, **values: object) -> Iterator[Options]:
+        """Set options for the length of a `with` block, in this thread or task only."""
+        checked = {name: _reader(name)(value, f"options.{name}") for name, value in values.items()}
+        token = self._local.set({**(self._local.get() or {}), **checked})
+        try:
+            yield self
+        finally:
+            self._local.reset(token)
+
+    def __dir__(self) -> list[str]:
+        return sorted(_READERS)
+
+    def __repr__(self) -> str:
+        return f"Options({', '.join(f'{name}={getattr(self, name)!r}' for name in _READERS)})"
+
+
+def _choice(*choices: str) -> Callable[[object, str], str]:
+    def read(value: object, name: str) -> str:
+        if value not in choices:
+            raise InvalidOption(f"{name}={value!r}: choose one of {', '.join(map(repr, choices))}")
+        return str(value)
+
+    return read
+
+
+def _folder(value: object, name: str) -> Path:
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise InvalidOption(f"{name}={value!r}: give the path of a folder")
+    folder = Path(os.fspath(value)).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise InvalidOption(f"{name}={str(folder)!r} is a file: give the path of a folder")
+    return folder
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "frame": _choice(*get_args(FrameKind)),
+    "data_dir": _folder,
+    "progress": _choice(*get_args(ProgressKind)),
+}
+
+
+def _reader(name: str) -> Callable[[object, str], Any]:
+    if name.startswith("_"):  # copying and inspection ask for such names and expect this answer
+        raise AttributeError(name)
+    try:
+        return _READERS[name]
+    except KeyError:
+        raise InvalidOption(
+            f"there is no option {name!r}: choose one of {', '.join(_READERS)}"
+        ) from None
+
+
+def _default(name: str) -> object:
+    return (
+        _default_data_dir() if name == "data_dir" else {"frame": "polars", "progress": "auto"}[name]
+    )
+
+
+def _default_data_dir() -> Path:
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "data" / MARKER).is_file():
+            return folder / "data"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("gekko-lab", appauthor=False))
+
+
+def reads_as(name: str, value: object) -> Any:  # noqa: ANN401 (as above)
+    """Check an argument that stands in for an option; None means the option's value."""
+    return getattr(options, name) if value is None else _reader(name)(value, name)
+
+
+options = Options()

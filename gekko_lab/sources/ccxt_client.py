@@ -1,0 +1,168 @@
+"""One of ccxt's exchange classes, made to fail loudly where it would lose data in silence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import ccxt
+import orjson
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from gekko_lab.errors import BadResponse, SourceTimeout
+from gekko_lab.sources.ccxt_errors import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_OK = 200
+_CHUNK = 1 << 16
+
+
+class Client:
+    """An instance of a ccxt class with its traps closed.
+
+    ccxt takes a 200 answer that is empty, cut, `null` or HTML for "no data"; sorts rows before
+    anyone sees their order; times single reads instead of requests; and retries without waiting.
+    Here such answers raise, rows keep their order, a request has one deadline, and retrying is
+    left to the caller. Sources: ccxt 4.5.90, `base/exchange.py`.
+
+    Parameters
+    ----------
+    exchange
+        ccxt's id.
+    config
+        ccxt's own constructor settings.
+    """
+
+    def __init__(self, exchange: str, config: Mapping[str, Any]) -> None:
+        self._answer = _Answer()
+        settings: dict[str, Any] = {"session": _DeadlineSession(), **config}
+        settings["options"] = {"maxRetriesOnFailure": 0, **settings.get("options", {})}
+        self.ccxt = _guarded(getattr(ccxt, exchange), self._answer)(settings)
+        self.exchange = exchange
+        self.version: str = ccxt.__version__
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.ccxt.session.close()
+
+    @contextmanager
+    def asking(self, asked: str) -> Iterator[Any]:
+        """Give the ccxt instance; whatever it raises inside comes out as one of our errors."""
+        self._answer.status, self._answer.headers = None, {}
+        try:
+            yield self.ccxt
+        except Exception as error:
+            ours = translate(
+                error,
+                exchange=self.exchange,
+                asked=asked,
+                status=self._answer.status,
+                headers=self._answer.headers,
+            )
+            if ours is error:
+                raise
+            raise ours from error
+
+    @contextmanager
+    def decoding(self, decode: Callable[[str], Any]) -> Iterator[None]:
+        """Read the JSON of this thread's answers with another decoder."""
+        self._answer.decode = decode
+        try:
+            yield
+        finally:
+            self._answer.decode = orjson.loads
+
+
+class _Answer(threading.local):
+    """What this thread's last answer was, and how to read its JSON."""
+
+    status: int | None = None
+    headers: Mapping[str, str] = {}
+    decode: Callable[[str], Any] = staticmethod(orjson.loads)
+
+
+def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
+    throttling = threading.Lock()
+
+    class Guarded(base):  # type: ignore[misc]
+        """The ccxt class, unchanged but for the hooks that it offers."""
+
+        def throttle(self, cost: float | None = None) -> None:
+            with throttling:  # ccxt's own limiter forgets that there are threads
+                super().throttle(cost)
+                self.lastRestRequestTimestamp = self.milliseconds()
+
+        def on_rest_response(
+            self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
+        ) -> str:
+            answer.status, answer.headers = code, CaseInsensitiveDict(headers)
+            text: str = super().on_rest_response(code, reason, url, method, headers, body, *rest)
+            if code == _OK:
+                _check_body(text, self.id)
+            return text
+
+        def parse_json(self, http_response: str) -> Any:
+            decode = answer.decode if answer.status == _OK else orjson.loads
+            try:
+                return decode(http_response)
+            except ValueError as error:
+                if answer.status != _OK or http_response[:1] not in "[{":
+                    return None
+                raise BadResponse(
+                    f"{self.id} sent JSON that can't be read ({error}): the answer was cut or is "
+                    "of another shape; try again"
+                ) from error
+
+        def parse_ohlcvs(self, ohlcvs: Any, market: Any = None, *_: Any, **__: Any) -> list[Any]:
+            return [self.parse_ohlcv(row, market) for row in ohlcvs or []]
+
+    Guarded.__name__ = base.__name__
+    return Guarded
+
+
+def _check_body(text: str, exchange: str) -> None:
+    if not text or text == "null":
+        raise BadResponse(f"{exchange} answered with an empty body; try again")
+    if text[0] == "<":
+        raise BadResponse(f"{exchange} answered with a web page, not with data: {text[:80]!r}")
+
+
+class _DeadlineSession(requests.Session):
+    """A session whose timeout is for the whole request, not for each read of it."""
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        """Send a request and read its body before the deadline."""
+        timeout = options.get("timeout") or 10.0
+        deadline = time.monotonic() + timeout
+        response = super().request(*args, **{**options, "stream": True})
+        try:
+            body = b"".join(_chunks(response, deadline, timeout))
+        except BaseException:
+            response.close()  # what is left of the answer must not be read by the next request
+            raise
+        response._content = body  # noqa: SLF001
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        response.raw.release_conn()
+        return response
+
+
+def _chunks(response: requests.Response, deadline: float, timeout: float) -> Iterator[bytes]:
+    import urllib3
+
+    try:
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            yield chunk
+            if time.monotonic() > deadline:
+                raise SourceTimeout(
+                    f"{response.url} sent no complete answer within {timeout:g} s; try again, or "
+                    "give a longer config={'timeout': milliseconds}"
+                )
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error, response=response) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(error, response=response) from error

@@ -1,0 +1,238 @@
+"""CcxtMarketData: public market data of every exchange that ccxt speaks to, without keys."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gekko_lab.errors import InvalidType, UnknownSymbol, UnsupportedBySource
+from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.sources import catalog, market_cache
+from gekko_lab.sources.capabilities import Capability, capability
+from gekko_lab.sources.suggest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gekko_lab.market.rules import MarketRules
+    from gekko_lab.sources.ccxt_client import Client
+    from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
+
+_CLOCK_S = 600.0
+_RELOAD_S = 300.0
+_HARMLESS = {"verbose", "timeout", "rateLimit", "enableRateLimit", "session", "userAgent"}
+
+
+class CcxtMarketData:
+    """Public candles and trades of one exchange, by ccxt's id.
+
+    It goes wherever the name of an exchange goes. Nothing is asked of the exchange before the
+    first call, and ccxt itself is loaded only then.
+
+    Parameters
+    ----------
+    exchange
+        One of ccxt's ids, such as "binance" or "kraken".
+    config
+        ccxt's own constructor settings: urls, proxies, timeout (milliseconds, for the whole
+        request), enableRateLimit, options … No keys are needed.
+
+    Raises
+    ------
+    UnknownExchange
+        When ccxt has no such exchange.
+    InvalidType
+        When `config` isn't a mapping.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> gekko_lab.CcxtMarketData("binance", config={"timeout": 5000})
+    CcxtMarketData('binance')
+    >>> gekko_lab.CcxtMarketData("binanse")
+    Traceback (most recent call last):
+    gekko_lab.errors.UnknownExchange: ccxt has no exchange 'binanse'. Did you mean 'binance'...
+    """
+
+    foresees = False
+
+    def __init__(self, exchange: str, *, config: Mapping[str, Any] | None = None) -> None:
+        if config is not None and not hasattr(config, "keys"):
+            raise InvalidType(f"config={config!r} is not a mapping of ccxt's settings")
+        self.exchange = catalog.known_ccxt_id(exchange)
+        self.config = dict(config or {})
+        self._lock = threading.RLock()
+        self._made: Client | None = None
+        self._clock: tuple[float, float] | None = None  # until when, and the offset, in seconds
+
+    @property
+    def identity(self) -> str:
+        """The id, and a fingerprint of the settings that may change the data."""
+        telling = {name: value for name, value in self.config.items() if name not in _HARMLESS}
+        if not telling:
+            return self.exchange
+        text = orjson.dumps(
+            telling, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+        )
+        return f"{self.exchange}-{hashlib.blake2b(text, digest_size=5).hexdigest()}"
+
+    def now(self) -> int:
+        """Give the exchange's clock, in milliseconds; it is asked once in ten minutes."""
+        with self._lock:
+            if self._clock is None or time.monotonic() > self._clock[0]:
+                self._clock = (time.monotonic() + _CLOCK_S, self._measure_offset())
+            return int(time.time() * 1000 + self._clock[1])
+
+    def rules(self) -> Mapping[str, MarketRules]:
+        """Give every market by its symbol."""
+        from gekko_lab.sources.ccxt_markets import to_rules
+
+        ccxt = self._with_markets().ccxt
+        return {
+            symbol: to_rules(market, ccxt.precisionMode) for symbol, market in ccxt.markets.items()
+        }
+
+    def market(self, symbol: str) -> MarketRules:
+        """Give one market, or raise `UnknownSymbol` with the nearest names."""
+        from gekko_lab.sources.ccxt_markets import to_rules
+
+        client = self._with_markets()
+        return to_rules(self._find(client, symbol), client.ccxt.precisionMode)
+
+    def timeframes(self) -> Sequence[str]:
+        """Give the names of the candle widths that are served, shortest first."""
+        names = self._client.ccxt.timeframes or {}
+        known = [name for name in names if Timeframe.understands(name)]
+        return sorted(known, key=lambda name: Timeframe.parse(name).shortest)
+
+    def paging(self, symbol: str, timeframe: Timeframe) -> Paging:
+        """Tell how candles of this market are handed out."""
+        client = self._with_markets()
+        self._check_volume(self._find(client, symbol))
+        return self._capability(client).paging(timeframe.unit)
+
+    def candles(
+        self, symbol: str, timeframe: Timeframe, since: int, until: int, *, full: bool = False
+    ) -> Page:
+        """Give the candles that open in [since, until), which holds at most a page of them.
+
+        `full` asks for quote volume and trade count also where they cost more.
+        """
+        del full  # they come for nothing, or never
+        from gekko_lab.sources import binance, ccxt_pages
+
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        known = self._capability(client)
+        if binance.serves(self.exchange, market):
+            return binance.candles(client, market, timeframe, (since, until), known.page_size)
+        return ccxt_pages.candles(client, market, timeframe, (since, until), known)
+
+    def trades(self, symbol: str, cursor: TradeCursor, until: int) -> TradePage:
+        """Give the next page of trades from the cursor on; those from `until` on may be absent."""
+        from gekko_lab.sources import binance, ccxt_pages
+
+        del until
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        if binance.serves(self.exchange, market):
+            return binance.trades(client, market, cursor)
+        return ccxt_pages.trades(client, market, cursor, self._capability(client).trade_page)
+
+    def oldest_trade(self, symbol: str, since: int) -> int | None:
+        """Tell from when on trades are served, if that is later than `since`; else None."""
+        from gekko_lab.sources import binance, ccxt_pages
+
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        if binance.serves(self.exchange, market):
+            return None
+        return ccxt_pages.oldest_trade(client, market, since, self._capability(client).trade_page)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            if self._made is not None:
+                self._made.close()
+                self._made = None
+
+    def __repr__(self) -> str:
+        settings = ", config={…}" if set(self.config) - _HARMLESS else ""
+        return f"{type(self).__name__}({self.exchange!r}{settings})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.exchange, self.config)
+
+    @property
+    def _client(self) -> Client:
+        with self._lock:
+            if self._made is None:
+                from gekko_lab.sources.ccxt_client import Client
+
+                self._made = Client(self.exchange, self.config)
+                weakref.finalize(self, self._made.close)
+            return self._made
+
+    def _with_markets(self, *, newer_than: float | None = None) -> Client:
+        with self._lock:
+            client = self._client
+            if client.ccxt.markets and newer_than is None:
+                return client
+            version = client.version
+            kept = market_cache.read(self.identity, version=version, newer_than=newer_than)
+            if kept is not None:
+                client.ccxt.set_markets(kept)
+            else:
+                with client.asking("its markets") as ccxt:
+                    ccxt.load_markets(True)
+                market_cache.write(
+                    self.identity, list(client.ccxt.markets.values()), version=version
+                )
+            return client
+
+    def _find(self, client: Client, symbol: str) -> dict[str, Any]:
+        market = client.ccxt.markets.get(symbol)
+        if market is None:
+            self._with_markets(newer_than=time.time() - _RELOAD_S)
+            market = client.ccxt.markets.get(symbol)
+        if market is None:
+            raise UnknownSymbol(
+                f"{self.exchange} has no market {symbol!r} among its {len(client.ccxt.markets)}."
+                f"{nearest(symbol, client.ccxt.markets)} gekko_lab.symbols({self.exchange!r}) "
+                "lists all"
+            )
+        return dict(market)
+
+    def _capability(self, client: Client) -> Capability:
+        features = client.ccxt.features or {}
+        spot = features.get("spot") or {}
+        return capability(self.exchange, page_size=(spot.get("fetchOHLCV") or {}).get("limit"))
+
+    def _check_volume(self, market: dict[str, Any]) -> None:
+        contract = bool(market.get("contract"))
+        unit = capability(self.exchange).contract_volume
+        if contract and not (unit == "base" and market.get("linear")):
+            raise UnsupportedBySource(
+                f"{self.exchange} counts the volume of {market['symbol']} in contracts, and nobody "
+                "has made sure what one is worth; candles give volume in base, so ask for a spot "
+                "market, or for a linear contract of binance, binanceusdm or bybit"
+            )
+
+    def _measure_offset(self) -> float:
+        client = self._client
+        if not client.ccxt.has.get("fetchTime"):
+            return 0.0
+        before = time.time() * 1000
+        with client.asking("its time") as ccxt:
+            theirs = ccxt.fetch_time()
+        after = time.time() * 1000
+        return 0.0 if theirs is None else float(theirs) - (before + after) / 2
+
+
+def _rebuild(exchange: str, config: dict[str, Any]) -> CcxtMarketData:
+    return CcxtMarketData(exchange, config=config)

@@ -1,0 +1,152 @@
+"""ExchangeSimulator: the simulated market as an exchange, without a network."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from gekko_lab.errors import UnknownSymbol
+from gekko_lab.simulation import GENESIS, Parameters, SimulatedMarket
+from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
+from gekko_lab.sources.suggest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gekko_lab.market.rules import MarketRules
+    from gekko_lab.market.timeframe import Timeframe
+    from gekko_lab.simulation import Currency
+    from gekko_lab.simulation.parameters import Trend, Volatility
+
+_TIMEFRAMES = (
+    *("1s", "5s", "15s", "30s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h"),
+    *("12h", "1d", "3d", "1w", "1M"),
+)
+_PAGE_MINUTES = 366 * 1440  # a page is at most what a year of minutes takes to make
+_TRADE_WINDOW = 6 * 3_600_000
+
+
+class ExchangeSimulator:
+    """A made-up exchange whose candles and trades exist at any time since 2010.
+
+    The same seed and parameters give the same market, byte for byte, whatever the window, the
+    process or the machine. It goes wherever the name of an exchange goes; the name "simulator"
+    stands for this class with its defaults.
+
+    Parameters
+    ----------
+    seed
+        Chooses one of the possible markets.
+    volatility
+        How much prices move: "low", "moderate" or "high".
+    trend
+        Where they go: "up", "down", "sideways", or "fibonacci" for bull and bear phases that
+        last a Fibonacci number of days.
+    currencies
+        What is traded, as `gekko_lab.Currency`; by default a dozen well-known ones.
+
+    Raises
+    ------
+    InvalidArgument
+        When a parameter can't be used; the message says what can.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> calm = gekko_lab.ExchangeSimulator(seed=7, volatility="low")
+    >>> candles = gekko_lab.fetch(calm, "ETH/USDT", "1h", since="2024-01-01", limit=2)
+    >>> candles["timestamp"].dt.hour().to_list()
+    [0, 1]
+    """
+
+    exchange = "simulator"
+    foresees = True
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        volatility: Volatility = "moderate",
+        trend: Trend = "fibonacci",
+        currencies: Sequence[Currency] | None = None,
+    ) -> None:
+        chosen: dict[str, Any] = {"seed": seed, "volatility": volatility, "trend": trend}
+        if currencies is not None:
+            chosen["currencies"] = tuple(currencies)
+        self.parameters = Parameters(**chosen)
+        self._simulated = SimulatedMarket(self.parameters)
+
+    @property
+    def identity(self) -> str:
+        """The name and a fingerprint of seed, parameters and version of the model."""
+        return f"simulator-{self.parameters.fingerprint}"
+
+    def now(self) -> int:
+        """Give this machine's clock, which the simulated exchange runs on."""
+        return time.time_ns() // 1_000_000
+
+    def rules(self) -> Mapping[str, MarketRules]:
+        """Give every market by its symbol."""
+        return self._simulated.rules
+
+    def market(self, symbol: str) -> MarketRules:
+        """Give one market, or raise `UnknownSymbol` with the nearest names."""
+        rules = self._simulated.rules
+        if symbol not in rules:
+            raise UnknownSymbol(
+                f"the simulator has no market {symbol!r}.{nearest(symbol, rules)} "
+                "gekko_lab.symbols('simulator') lists all"
+            )
+        return rules[symbol]
+
+    def timeframes(self) -> Sequence[str]:
+        """Give the names of the candle widths that are served, shortest first."""
+        return _TIMEFRAMES
+
+    def paging(self, symbol: str, timeframe: Timeframe) -> Paging:
+        """Tell how candles are handed out: a year of minutes at a time, none missing."""
+        del symbol
+        minutes = max(1, timeframe.shortest // 60_000)
+        return Paging(page_size=max(1, _PAGE_MINUTES // minutes), jumps=True, dense=True)
+
+    def candles(
+        self, symbol: str, timeframe: Timeframe, since: int, until: int, *, full: bool = False
+    ) -> Page:
+        """Give the candles that open in [since, until); their quote volume takes the trades."""
+        return Page(
+            self._simulated.candles(symbol, timeframe, since, until, quote_volume=full),
+            resumes_at=timeframe.ceil(GENESIS) if until <= GENESIS else None,
+        )
+
+    def trades(self, symbol: str, cursor: TradeCursor, until: int) -> TradePage:
+        """Give the trades of the next six hours from the cursor on."""
+        end = min(until, max(cursor.time, GENESIS) + _TRADE_WINDOW)
+        frame = self._simulated.trades(symbol, cursor.time, end)
+        return TradePage(
+            frame.with_columns(id=frame["id"].cast(str)),
+            TradeCursor(end) if end < until else None,
+        )
+
+    def oldest_trade(self, symbol: str, since: int) -> int | None:
+        """Tell when the simulated market began, where that is later than `since`."""
+        del symbol
+        return GENESIS if since < GENESIS else None
+
+    def __repr__(self) -> str:
+        shown = self.parameters
+        return (
+            f"ExchangeSimulator(seed={shown.seed}, volatility={shown.volatility!r}, "
+            f"trend={shown.trend!r})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.parameters,)
+
+
+def _rebuild(parameters: Parameters) -> ExchangeSimulator:
+    return ExchangeSimulator(
+        seed=parameters.seed,
+        volatility=parameters.volatility,
+        trend=parameters.trend,
+        currencies=parameters.currencies,
+    )

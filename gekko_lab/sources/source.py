@@ -1,0 +1,132 @@
+"""What every source of market data can be asked; `fetching` needs no more than this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+    from gekko_lab.market.rules import MarketRules
+    from gekko_lab.market.timeframe import Timeframe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How an exchange hands out its candles.
+
+    Attributes
+    ----------
+    page_size : int
+        The most candles that one answer holds.
+    jumps : bool
+        A page that begins in a gap goes on with the candles after it, so an answer also tells
+        where the next candle is. Otherwise a page is a window of time, empty in a gap.
+    dense : bool
+        Every candle exists, also those without a trade, so a missing one is remarkable.
+    reach : int or None
+        Only the newest so many candle widths of time are served; older ones are refused.
+    newest_only : bool
+        Only one page exists, the newest, whatever is asked for; `Page.oldest` tells its begin.
+    exact : bool
+        The rules are known; otherwise they are guessed and the answer is only checked.
+    anchor : int or None
+        The open time that fixed widths count from where it isn't the usual one.
+    """
+
+    page_size: int
+    jumps: bool = False
+    dense: bool = False
+    reach: int | None = None
+    newest_only: bool = False
+    exact: bool = True
+    anchor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        Full candles of the window that was asked for, ascending, as the exchange gave them.
+    resumes_at : int or None
+        The open time of the first candle after the window, where the answer shows it.
+    oldest : int or None
+        The open time before which the exchange serves nothing, where the answer shows that.
+    """
+
+    frame: pl.DataFrame
+    resumes_at: int | None = None
+    oldest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeCursor:
+    """Where the next page of trades begins: at a time, or at an id where the exchange has them."""
+
+    time: int
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TradePage:
+    """One answer of trades, ascending, and where to go on; None when these were the newest."""
+
+    frame: pl.DataFrame
+    following: TradeCursor | None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """An exchange, simulated or real, that answers one page at a time.
+
+    Times are milliseconds UTC. A method raises `SourceError` when the exchange fails; retrying,
+    paging and checking are done by whoever asks. `gekko_lab.sources.contract.check_source` tells
+    whether a class keeps to these rules.
+    """
+
+    @property
+    def exchange(self) -> str:
+        """The name that messages and tables use."""
+
+    @property
+    def identity(self) -> str:
+        """The name and a fingerprint of everything that changes the data."""
+
+    @property
+    def foresees(self) -> bool:
+        """Whether candles of the future can be asked for, by an explicit `until`."""
+
+    def now(self) -> int:
+        """Give the exchange's clock."""
+
+    def rules(self) -> Mapping[str, MarketRules]:
+        """Give every market by its symbol."""
+
+    def market(self, symbol: str) -> MarketRules:
+        """Give one market, or raise `UnknownSymbol` with the nearest names."""
+
+    def timeframes(self) -> Sequence[str]:
+        """Give the names of the candle widths that are served, shortest first."""
+
+    def paging(self, symbol: str, timeframe: Timeframe) -> Paging:
+        """Tell how candles of this market are handed out."""
+
+    def candles(
+        self, symbol: str, timeframe: Timeframe, since: int, until: int, *, full: bool = False
+    ) -> Page:
+        """Give the candles that open in [since, until), which holds at most a page of them.
+
+        `full` asks for quote volume and trade count also where they cost more.
+        """
+
+    def trades(self, symbol: str, cursor: TradeCursor, until: int) -> TradePage:
+        """Give the next page of trades from the cursor on; those from `until` on may be absent."""
+
+    def oldest_trade(self, symbol: str, since: int) -> int | None:
+        """Tell from when on trades are served, if that is later than `since`; else None."""
