@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
+    __version__: str
+
 __all__ = [
     "CcxtMarketData",
     "Currency",

@@ -186,7 +186,17 @@ class GekkoLabWarning(UserWarning):
 
 
 class GapWarning(GekkoLabWarning):
-    """Rows that were asked for and don't exist at the exchange."""
+    """Rows that were asked for and don't exist at the exchange.
+
+    Attributes
+    ----------
+    report : object
+        A polars frame of what is missing: since, until, missing, reason, error.
+    """
+
+    def __init__(self, message: str, *, report: object = None) -> None:
+        super().__init__(message)
+        self.report = report
 
 
 def _rebuild(kind: type[GekkoLabError], message: str, context: dict[str, Any]) -> GekkoLabError:

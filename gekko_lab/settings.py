@@ -101,7 +101,10 @@ def _choice(*choices: str) -> Callable[[object, str], str]:
 def _folder(value: object, name: str) -> Path:
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise InvalidOption(f"{name}={value!r}: give the path of a folder")
-    folder = Path(os.fspath(value)).expanduser().absolute()
+    try:
+        folder = Path(os.fspath(value)).expanduser().absolute()
+    except RuntimeError as error:
+        raise InvalidOption(f"{name}={value!r}: {error} Write the whole path") from error
     if folder.exists() and not folder.is_dir():
         raise InvalidOption(f"{name}={str(folder)!r} is a file: give the path of a folder")
     return folder

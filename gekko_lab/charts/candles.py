@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 import polars as pl
 
-from gekko_lab.errors import InvalidArgument
+from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.frames.checks import check_candles, milliseconds
 from gekko_lab.frames.convert import to_polars
 from gekko_lab.frames.resample import aggregates, find_timeframe, missing
@@ -53,7 +53,7 @@ def candle_chart(
     DataError
         When the rows aren't sound candles.
     InvalidArgument
-        When `most` isn't at least 1.
+        When `most` isn't a whole number of at least 1.
 
     Examples
     --------
@@ -62,6 +62,8 @@ def candle_chart(
     >>> [trace.name for trace in gekko_lab.candle_chart(candles).data]
     ['price', 'volume']
     """
+    if isinstance(most, bool) or not hasattr(most, "__index__"):
+        raise InvalidType(f"most={most!r} is a {type(most).__name__}; give a whole number")
     if most < 1:
         raise InvalidArgument(f"most={most!r}: draw at least one candle")
     table = check_candles(to_polars(candles)).select(CANDLES.names())

@@ -48,21 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 2 wrong request, 3 the exchange or the disk failed, 4 incomplete, 130 interrupted.
     """
     given = _parser().parse_args(arguments)
-    warnings.showwarning = _show_warning
     with warnings.catch_warnings():
         warnings.simplefilter("always", GekkoLabWarning)
+        warnings.showwarning = _show_warning
         try:
-            given.run(given)
+            return _answer(given)
         except RequestError as error:
             return _failed(error, WRONG_REQUEST)
-        except IncompleteData as error:
-            _deliver(given, error.frame)
-            return _failed(error, INCOMPLETE)
         except (GekkoLabError, DataError, OSError) as error:
             return _failed(error, SOURCE_FAILED)
         except KeyboardInterrupt:
             sys.stderr.write("\ngekko-lab: interrupted\n")
             return INTERRUPTED
+
+
+def _answer(given: argparse.Namespace) -> int:
+    try:
+        given.run(given)
+    except IncompleteData as error:
+        _deliver(given, error.frame)
+        return _failed(error, INCOMPLETE)
     return DONE
 
 
@@ -141,8 +146,8 @@ def _simulate(given: argparse.Namespace) -> None:
 
 
 def _run(given: argparse.Namespace, exchange: str | Source) -> None:
-    check_target(given.out, given.format)
-    asked = {
+    check_target(given.out, given.format, chart=given.chart)
+    asked: Any = {
         "since": _number_or_text(given.since),
         "until": _number_or_text(given.until),
         "limit": given.limit,
@@ -153,8 +158,8 @@ def _run(given: argparse.Namespace, exchange: str | Source) -> None:
         _refuse_with_trades(given)
         frame = gekko_lab.fetch_trades(exchange, given.symbol, **asked)
     else:
-        columns = "full" if given.full else "base"
-        frame = gekko_lab.fetch(exchange, given.symbol, given.timeframe, columns=columns, **asked)
+        asked["columns"] = "full" if given.full else "base"
+        frame = gekko_lab.fetch(exchange, given.symbol, given.timeframe, **asked)
     _deliver(given, frame)
 
 
@@ -184,7 +189,7 @@ def _info(given: argparse.Namespace) -> None:
 
 
 def _number_or_text(value: str | None) -> str | int | None:
-    return int(value) if value is not None and value.isdigit() and len(value) > 4 else value  # noqa: PLR2004 (four digits are a year)
+    return int(value) if value is not None and value.isdecimal() and len(value) > 4 else value  # noqa: PLR2004 (four digits are a year)
 
 
 def _failed(error: BaseException, code: int) -> int:

@@ -19,22 +19,23 @@ _TIME = "%Y-%m-%dT%H:%M:%S%.fZ"
 _SHOWN_ROWS = 12
 
 
-def check_target(out: str | None, kind: str | None) -> None:
-    """Raise before any work when the target can't be written, or its format isn't clear."""
+def check_target(out: str | None, kind: str | None, *, chart: str | None = None) -> None:
+    """Raise before any work when a target can't be written, or its format isn't clear."""
+    if chart is not None:
+        _check_place("--chart", chart)
     if out is None:
         if kind is not None:
             raise InvalidArgument(f"--format {kind} needs --out FILE, or --out - for stdout")
         return
     _format(out, kind)
-    folder = Path(out).parent
-    if out != "-" and not folder.is_dir():
-        raise InvalidArgument(f"--out {out}: there is no folder {str(folder)!r}")
+    if out != "-":
+        _check_place("--out", out)
 
 
 def write(frame: pl.DataFrame, out: str | None, kind: str | None) -> None:
     """Write the table whole or not at all; without a target show it."""
     if out is None:
-        sys.stdout.write(_shown(frame) + "\n")
+        sys.stdout.write(_printable(_shown(frame)) + "\n")
         return
     content = _content(frame, _format(out, kind))
     if out == "-":
@@ -52,6 +53,16 @@ def write_chart(frame: pl.DataFrame, file: str, *, title: str) -> None:
     page = candle_chart(frame, title=title).to_html(include_plotlyjs=True)
     _replace(Path(file), page.encode())
     sys.stderr.write(f"gekko-lab: chart in {file}\n")
+
+
+def _check_place(option: str, file: str) -> None:
+    folder = Path(file).parent
+    if not folder.is_dir():
+        raise InvalidArgument(f"{option} {file}: there is no folder {str(folder)!r}")
+    if Path(file).is_dir():
+        raise InvalidArgument(f"{option} {file} is a folder: name a file in it")
+    if not os.access(folder, os.W_OK):
+        raise InvalidArgument(f"{option} {file}: the folder {str(folder)!r} can't be written to")
 
 
 def _format(out: str, kind: str | None) -> str:
@@ -98,3 +109,9 @@ def _shown(frame: pl.DataFrame) -> str:
 
     with pl.Config(tbl_rows=_SHOWN_ROWS, tbl_cols=-1, tbl_width_chars=200):
         return str(frame)
+
+
+def _printable(text: str) -> str:
+    """Replace what the encoding of stdout doesn't have, such as the lines of a table."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

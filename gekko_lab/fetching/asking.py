@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import stamina
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Answer = TypeVar("Answer")
+
+_log = logging.getLogger("gekko_lab")
+# Without a handler Python prints stamina's bare "retry_scheduled"; our own line says more.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 ATTEMPTS = 8
 BAD_ANSWERS = 4
@@ -43,9 +48,10 @@ def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> An
         bad += isinstance(error, BadResponse)
         if not isinstance(error, SourceError) or not error.retryable or bad >= bad_answers:
             return False
-        if error.retry_after is None:
-            return True
-        return error.retry_after if error.retry_after <= LONGEST_WAIT_S else False
+        if (error.retry_after or 0) > LONGEST_WAIT_S:
+            return False
+        _log.info("asking again, as this may pass: %s", error)
+        return error.retry_after or True
 
     for attempt in stamina.retry_context(
         on=wait,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EMPTY_PAGES = 2
+_FIRST_PROBE = 32  # the last candle is mostly near
 _BROKEN_PAGES = 3
 
 
@@ -99,14 +100,24 @@ def probe(series: Series, time: int, *, backward: bool, bound: int) -> int | Non
     wide = Series(series.source, series.symbol, long, full=False)
     ends = (bound, time) if backward else (time, bound)
     span = Span(long.floor(ends[0]), long.ceil(ends[1]))
-    for page in Plan(span, long, wide.paging.page_size, newest_first=backward):
-        answer = wide.page(page)
-        opens = answer.frame.select(milliseconds()).to_series()
-        if len(opens):
-            return long.next(opens[-1]) if backward else int(opens[0])
-        if answer.resumes_at is not None and not backward:
-            return answer.resumes_at if answer.resumes_at < bound else None
+    size = min(wide.paging.page_size, _FIRST_PROBE if backward else wide.paging.page_size)
+    while span.since < span.until:
+        plan = Plan(span, long, size, newest_first=backward)
+        found = _edge(wide, next(iter(plan)), backward=backward)
+        if found is not None:
+            return found if found < bound or backward else None
+        span, size = plan.left, min(4 * size, wide.paging.page_size)
     return None
+
+
+def _edge(wide: Series, page: Span, *, backward: bool) -> int | None:
+    answer = wide.complete(page)
+    if answer.failures:
+        raise answer.failures[0].error
+    opens = answer.frame.select(milliseconds()).to_series()
+    if len(opens):
+        return wide.timeframe.next(opens[-1]) if backward else int(opens[0])
+    return None if backward else answer.resumes_at
 
 
 class _Walk:
@@ -159,6 +170,8 @@ class _Walk:
 
     def _is_hopeless(self, outcome: Outcome, broken_pages: int) -> bool:
         """Say whether the rest would fail alike; then it counts as failed, unasked."""
+        if self.limit is not None:
+            return True  # the first or last rows can't be told behind a part that is missing
         error = outcome.failures[-1].error
         if isinstance(error, BadResponse) and broken_pages < _BROKEN_PAGES:
             return False
@@ -185,6 +198,9 @@ class _Walk:
         if self.newest_first:
             if not empty_pages:
                 return None
+            listed = self.series.listed
+            if listed is not None and listed >= left.until:
+                return left.since
             found = probe(self.series, left.until, backward=True, bound=left.since)
             return left.since if found is None else width.ceil(min(found, left.until))
         if outcome.resumes_at is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -69,6 +70,15 @@ class Series:
         self.paging: Paging = ask(lambda: source.paging(symbol, timeframe))
         self.timeframe = timeframe
 
+    @cached_property
+    def listed(self) -> int | None:
+        """The open time of the market's first candle, where one question tells it."""
+        if not self.paging.jumps:
+            return None
+        start = self.timeframe.ceil(0)
+        page = self.page(Span(start, self.timeframe.next(start)))
+        return start if len(page.frame) else page.resumes_at
+
     def page(self, span: Span, *, bad_answers: int = BAD_ANSWERS) -> Page:
         """Ask for one checked page; a page that breaks the rules of candles is a bad answer."""
 
@@ -89,9 +99,9 @@ class Series:
         """Give the page with every candle that can be had."""
         try:
             page = self.page(span)
-        except BadResponse as error:
-            return self._salvage(span, error)
         except SourceError as error:
+            if isinstance(error.__cause__, DataError):
+                return self._salvage(span, error)
             return Outcome(empty(CANDLES_FULL), failures=[Failure(span, error)])
         return self._completed(span, page)
 
@@ -101,15 +111,46 @@ class Series:
         failures = []
         for doubt in self._doubts(span, page):
             try:
-                again = self.page(doubt)
+                early = doubt.until == span.until and page.resumes_at is None
+                silences = self._silences(ended_early=early and not page.frame.is_empty())
+                found, resumes = self._settle(doubt, silences=silences)
             except SourceError as error:
                 failures += [Failure(hole, error) for hole in self._holes(frame, doubt)]
                 continue
-            frame = _joined(frame, again.frame)
+            frame = _joined(frame, found)
             if doubt.until == span.until:
-                resumes_at = again.resumes_at
+                resumes_at = resumes
         holes = subtract(self._holes(frame, span), [failure.span for failure in failures])
         return Outcome(frame, holes, resumes_at, failures)
+
+    def _settle(self, doubt: Span, *, silences: int) -> tuple[pl.DataFrame, int | None]:
+        """Ask for a doubtful range until answers are silent about the rest of it.
+
+        An answer may end early without a word, where the exchange's pages are shorter than they
+        were; so its last candle is as far as it is believed. Only an answer without a candle, or
+        with one from behind the range, is silence.
+        """
+        found = [empty(CANDLES_FULL)]
+        while True:
+            again = self.page(doubt)
+            found.append(again.frame)
+            silences -= again.frame.is_empty() or again.resumes_at is not None
+            if silences <= 0:
+                return pl.concat(found).unique("timestamp"), again.resumes_at
+            if again.frame.is_empty():
+                continue
+            last = again.frame.select(milliseconds().last()).item()
+            doubt = Span(self.timeframe.next(last), doubt.until)
+            if doubt.since >= doubt.until:
+                return pl.concat(found).unique("timestamp"), None
+            silences = self._silences(ended_early=True)
+
+    def _silences(self, *, ended_early: bool) -> int:
+        """Give how many more answers must be silent about a range that an answer didn't mention.
+
+        Where every candle should exist, an answer that ended early has not said anything yet.
+        """
+        return 2 if self.paging.dense and ended_early else 1
 
     def _doubts(self, span: Span, page: Page) -> list[Span]:
         """Give what one answer doesn't settle.

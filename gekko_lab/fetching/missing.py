@@ -29,12 +29,12 @@ _SHOWN = 3
 
 REASONS = {
     "before_listing": "before the market was listed",
-    "outage": "the exchange has no candles there, though neighbors exist",
+    "outage": "in an outage of the exchange, between candles that exist",
     "ended": "after the market's last candle",
-    "no_trades": "nothing was traded",
-    "not_served": "the exchange doesn't serve trades that old",
-    "unknown": "the exchange gave none, asked twice",
-    "failed": "could not be had",
+    "no_trades": "in which nothing was traded",
+    "not_served": "older than what the exchange serves",
+    "unknown": "that the exchange doesn't give, asked twice",
+    "failed": "that could not be had",
 }
 
 
@@ -87,8 +87,7 @@ def tell(gaps: pl.DataFrame, frame: object, *, what: str, failures: list[Failure
             for (reason,), part in gaps.group_by("reason", maintain_order=True)
         ]
         warnings.warn(
-            f"{what}: {'; '.join(parts)}. Those rows are absent",
-            GapWarning,
+            GapWarning(f"{what} lacks {'; '.join(parts)}", report=gaps),
             stacklevel=_users_level(),
         )
 
@@ -110,16 +109,9 @@ def _class(series: Series, found: Collection, hole: Span) -> list[tuple[Span, st
 
 def _listing(series: Series, hole: Span) -> int:
     """Find the open time from which the market has candles, as far as the hole is concerned."""
-    width = series.timeframe
     try:
         if series.paging.jumps:
-            start = width.ceil(0)
-            first = ask(
-                lambda: series.source.candles(series.symbol, width, start, width.next(start))
-            )
-            if len(first.frame):
-                return hole.since
-            return hole.until if first.resumes_at is None else first.resumes_at
+            return hole.until if series.listed is None else series.listed
         earlier = probe(series, hole.since, backward=True, bound=max(0, hole.since - _PROBED))
     except SourceError:
         return hole.since

@@ -68,6 +68,8 @@ def _from_pandas(frame: object) -> pl.DataFrame:
         if table.index.dtype.kind != "M":
             raise DataError("the pandas frame has neither a DatetimeIndex nor a 'timestamp' column")
         table = table.rename_axis("timestamp").reset_index()
+    if getattr(table["timestamp"].dtype, "tz", None) is not None:  # polars has no fixed offsets
+        table = table.assign(timestamp=table["timestamp"].dt.tz_convert("UTC"))
     return pl.from_pandas(table)
 
 

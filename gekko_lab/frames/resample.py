@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
@@ -180,16 +181,20 @@ def gap_frame(
 
 
 def find_timeframe(candles: pl.DataFrame) -> Timeframe | None:
-    """Find the timeframe that the spacing of candles shows; None with fewer than two."""
+    """Find the widest timeframe that every step between candles is a multiple of.
+
+    None with fewer than two candles, or where they are closer than a second.
+    """
     times = candles.select(milliseconds()).to_series()
-    if len(times) < 2:  # noqa: PLR2004 (a spacing has two ends)
+    steps = times.diff().drop_nulls().unique().to_list()
+    if not steps:
         return None
-    least = int(times.diff().min())  # type: ignore[arg-type]
-    if least >= _SHORTEST_MONTH:
+    if min(steps) >= _SHORTEST_MONTH:
         months = Timeframe.parse("1M")
         if all(months.floor(time) == time for time in times):
             return months
-    fits = [width for width in _SPACINGS if least % (width.milliseconds or 1) == 0]
+    shared = math.gcd(*steps)
+    fits = [width for width in _SPACINGS if shared % (width.milliseconds or 1) == 0]
     return fits[-1] if fits else None
 
 

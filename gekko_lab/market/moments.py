@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
 from gekko_lab.errors import InvalidArgument, InvalidType
-from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.market.timeframe import DAY, END, Timeframe
 
 TimeLike: TypeAlias = "str | int | date | datetime"
 """ISO text, a span back from now such as "30d", milliseconds UTC, a date or a datetime."""
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdwMy])")
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
-_LATEST = 253_402_300_800_000  # 10000-01-01: where datetime ends
+_NANOSECONDS = re.compile(r"[.,][0-9]{6}0*[1-9]")  # datetime drops what follows microseconds
 _LEAST_MILLISECONDS = 100_000_000_000  # 1973: smaller positive numbers are seconds
 _MOST_MONTHS = 12_000  # more would leave the calendar of datetime
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,10 +28,10 @@ def read_time(value: object, *, now: int, name: str = "since") -> int:
     ----------
     value
         ISO 8601 text (`"2024"`, `"2024-01"`, `"2024-01-31"`, `"2024-01-31T12:00+01:00"`), a span
-        back from `now` (`"30d"`, `"12h"`, `"6M"`: calendar months), integer milliseconds, a
-        date (its midnight), a datetime, a pandas Timestamp or a numpy datetime64. Times without
-        a zone are UTC. Fractions of a millisecond are rounded up, which keeps a half-open range
-        what it was.
+        back from `now` (`"30d"`, `"12h"`; `"6M"` and `"1y"`: the same day of that month, or its
+        last), integer milliseconds, a date (its midnight), a datetime, a pandas Timestamp or a
+        numpy datetime64. Times without a zone are UTC. Fractions of a millisecond are rounded up,
+        which keeps a half-open range what it was.
     now
         Where spans count from, in milliseconds UTC.
     name
@@ -78,6 +78,8 @@ def show_time(time: int) -> str:
     >>> show_time(1704067200000), show_time(1704067260500)
     ('2024-01-01', '2024-01-01T00:01:00.500Z')
     """
+    if time >= END:  # what a range ends at, but datetime can't say
+        return "10000-01-01"
     moment = _EPOCH + timedelta(milliseconds=time)
     if time % 86_400_000 == 0:
         return moment.strftime("%Y-%m-%d")
@@ -103,28 +105,37 @@ def _read_text(text: str, *, now: int, name: str) -> int:
             f"{name}={text!r} is not a time: write ISO 8601 such as '2024-01-31' or "
             "'2024-01-31T12:00Z', or a span back from now such as '30d', '12h', '6M'"
         ) from error
-    return _milliseconds(moment, name)
+    return _milliseconds(moment, name, more=_NANOSECONDS.search(text) is not None)
 
 
 def _back(count: int, unit: str, now: int, name: str) -> int:
-    width = Timeframe(1, unit)
-    if width.milliseconds is not None:
-        time = now - count * width.milliseconds
+    width = Timeframe(1, unit).milliseconds
+    if width is not None:
+        time = now - count * width
     else:
-        month = width.floor(now)
-        time = width.shift(month, -count) + (now - month) if count <= _MOST_MONTHS else -1
+        time = _months_back(count * 12 if unit == "y" else count, now)
     if time < 0:
         raise InvalidArgument(f"{name}='{count}{unit}' lies before 1970")
     return time
 
 
-def _milliseconds(moment: datetime, name: str) -> int:
+def _months_back(months: int, now: int) -> int:
+    """Give the same day so many months ago, or the last one where that month is too short."""
+    if months > _MOST_MONTHS:
+        return -1
+    calendar = Timeframe(1, "M")
+    month = calendar.floor(now)
+    earlier = calendar.shift(month, -months)
+    return min(earlier + now - month, calendar.next(earlier) - DAY + now % DAY)
+
+
+def _milliseconds(moment: datetime, name: str, *, more: bool = False) -> int:
     if moment != moment:  # noqa: PLR0124 (pandas' NaT is a datetime that differs from itself)
         raise InvalidArgument(f"{name} is not a time (NaT)")
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     elapsed = aware - _EPOCH
-    nanoseconds = getattr(moment, "nanosecond", 0)
-    microseconds = elapsed // timedelta(microseconds=1) + (nanoseconds > 0)
+    more = more or getattr(moment, "nanosecond", 0) > 0
+    microseconds = elapsed // timedelta(microseconds=1) + more
     return _read_number(-(-microseconds // 1000), name, plausible=True)
 
 
@@ -134,16 +145,16 @@ def _read_numpy(value: object, name: str) -> int:
         return _read_number(int(value), name)  # type: ignore[call-overload]
     if kind != "M" or getattr(value, "ndim", 1) != 0:
         raise InvalidType(f"{name}={value!r} is not one point in time")
-    nanoseconds = int(value.astype("datetime64[ns]").astype("int64"))  # type: ignore[attr-defined]
-    if nanoseconds == -(2**63):
+    whole = value.astype("datetime64[ms]")  # type: ignore[attr-defined]
+    if whole != whole:  # noqa: PLR0124 (numpy's NaT differs from itself too)
         raise InvalidArgument(f"{name} is not a time (NaT)")
-    return _read_number(-(-nanoseconds // 1_000_000), name, plausible=True)
+    return _read_number(int(whole.astype("int64")) + bool(whole < value), name, plausible=True)
 
 
 def _read_number(time: int, name: str, *, plausible: bool = False) -> int:
     if time < 0:
         raise InvalidArgument(f"{name}={time} lies before 1970")
-    if time >= _LATEST:
+    if time >= END:
         raise InvalidArgument(
             f"{name}={time} is too large for milliseconds; divide microseconds by 1000 and "
             "nanoseconds by 1000000"

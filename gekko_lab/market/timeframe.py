@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WEEK = 7 * DAY
+END = 253_402_300_800_000  # 10000-01-01: where datetime ends
 
 _FIXED = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _MONTHS = {"M": 1, "y": 12}
@@ -149,10 +150,14 @@ def _parse(name: str) -> Timeframe:
 
 
 def _month_of(time: int) -> int:
+    if time >= END:
+        return (MAXYEAR + 1 - 1970) * 12
     moment = datetime.fromtimestamp(time // 1000, UTC)
     return (moment.year - 1970) * 12 + moment.month - 1
 
 
 def _month_start(months: int) -> int:
     year, month = divmod(months, 12)
+    if 1970 + year > MAXYEAR:
+        return END
     return int(datetime(1970 + year, month + 1, 1, tzinfo=UTC).timestamp()) * 1000

@@ -152,16 +152,20 @@ class _DeadlineSession(requests.Session):
 
 
 def _chunks(response: requests.Response, deadline: float, timeout: float) -> Iterator[bytes]:
+    while chunk := _read(response):
+        yield chunk
+        if time.monotonic() > deadline:
+            raise SourceTimeout(
+                f"{response.url} sent no complete answer within {timeout:g} s; try again, or "
+                "give a longer config={'timeout': milliseconds}"
+            )
+
+
+def _read(response: requests.Response) -> bytes:
     import urllib3
 
     try:
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            yield chunk
-            if time.monotonic() > deadline:
-                raise SourceTimeout(
-                    f"{response.url} sent no complete answer within {timeout:g} s; try again, or "
-                    "give a longer config={'timeout': milliseconds}"
-                )
+        return bytes(response.raw.read1(_CHUNK, decode_content=True))
     except urllib3.exceptions.ReadTimeoutError as error:
         raise requests.exceptions.ReadTimeout(error, response=response) from error
     except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -1,0 +1,19 @@
+"""The simulated market behind a real exchange's protocol: Binance spot REST on this machine."""
+
+from __future__ import annotations
+
+from gekko_lab.server.exchange import Request
+from gekko_lab.server.faults import Fault, Faults
+from gekko_lab.server.market import Bounded, FrameMarket, MarketData
+from gekko_lab.server.serving import Server, serve
+
+__all__ = [
+    "Bounded",
+    "Fault",
+    "Faults",
+    "FrameMarket",
+    "MarketData",
+    "Request",
+    "Server",
+    "serve",
+]

@@ -1,0 +1,220 @@
+"""The Binance spot dialect: what each request means and what it's answered with.
+
+Endpoints, parameters, errors and their texts follow the Binance spot API documents, 2026-07.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import HOUR, Timeframe
+from gekko_lab.server.exchange_info import exchange_info, market_id
+from gekko_lab.server.klines import KlinePages
+from gekko_lab.server.limits import WEIGHTS
+from gekko_lab.server.queries import ProtocolError, Query
+from gekko_lab.server.rendering import trade_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from gekko_lab.market.rules import MarketRules
+    from gekko_lab.server.schedule import Schedule
+
+INTERVALS = {
+    name: Timeframe.parse(name)
+    for name in (
+        *("1s", "1m", "3m", "5m", "15m", "30m"),
+        *("1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"),
+    )
+}
+
+DEFAULT_LIMIT = 500
+_UTC = re.compile(r"[+-]?0{1,2}(:00)?")
+
+# What a client asks for while it loads all of Binance's markets; there are spot markets only.
+_EMPTY: dict[str, bytes] = {
+    "/fapi/v1/exchangeInfo": b'{"symbols":[]}',
+    "/dapi/v1/exchangeInfo": b'{"symbols":[]}',
+    "/eapi/v1/exchangeInfo": b'{"optionSymbols":[]}',
+    "/sapi/v1/capital/config/getall": b"[]",
+    "/sapi/v1/margin/allPairs": b"[]",
+    "/sapi/v1/margin/isolated/allPairs": b"[]",
+    "/sapi/v1/system/status": b'{"status":0,"msg":"normal"}',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a JSON body."""
+
+    status: int
+    body: bytes
+
+    @classmethod
+    def error(cls, status: int, code: int, text: str) -> Answer:
+        """Give an error as the protocol writes it."""
+        return cls(status, orjson.dumps({"code": code, "msg": text}))
+
+
+class BinanceSpot:
+    """Answers requests as Binance's spot exchange does.
+
+    Parameters
+    ----------
+    rules
+        The spot markets by unified symbol.
+    schedule
+        What happened when.
+    halted
+        Symbols whose status is BREAK.
+    page_limit
+        The most rows in an answer.
+    weight_limit
+        The limit that exchangeInfo tells.
+    hours_between
+        The longest time between startTime and endTime of aggTrades; None for any.
+    """
+
+    def __init__(
+        self,
+        rules: Mapping[str, MarketRules],
+        schedule: Schedule,
+        *,
+        halted: Collection[str],
+        page_limit: int,
+        weight_limit: int,
+        hours_between: int | None,
+    ) -> None:
+        self._markets = {
+            market_id(market): market for market in rules.values() if market.type == "spot"
+        }
+        self._schedule = schedule
+        self._klines = KlinePages(schedule)
+        self._halted = frozenset(halted)
+        self._page_limit = page_limit
+        self._weight_limit = weight_limit
+        self._hours_between = hours_between
+        self._routes: dict[str, Callable[[Query, int], bytes]] = {
+            "/api/v3/ping": self._ping,
+            "/api/v3/time": self._time,
+            "/api/v3/exchangeInfo": self._exchange_info,
+            "/api/v3/klines": self._kline_page,
+            "/api/v3/uiKlines": self._kline_page,
+            "/api/v3/aggTrades": self._trade_page,
+        }
+
+    def weight(self, path: str) -> int:
+        """Give what a request for that path costs."""
+        return WEIGHTS.get(path, 1)
+
+    def answer(
+        self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int
+    ) -> Answer:
+        """Answer a request as of `now`, milliseconds UTC."""
+        route = self._routes.get(path)
+        if method != "GET" or (route is None and path not in _EMPTY):
+            return Answer.error(404, -5000, f"Path {path}, Method {method} is invalid")
+        if route is None:
+            return Answer(200, _EMPTY[path])
+        try:
+            return Answer(200, route(Query(parameters), now))
+        except ProtocolError as error:
+            return Answer.error(400, error.code, error.text)
+
+    def _ping(self, query: Query, _now: int) -> bytes:
+        query.done()
+        return b"{}"
+
+    def _time(self, query: Query, now: int) -> bytes:
+        query.done()
+        return orjson.dumps({"serverTime": now})
+
+    def _exchange_info(self, query: Query, now: int) -> bytes:
+        wanted = self._wanted_symbols(query)
+        query.text("permissions")
+        query.text("showPermissionSets")
+        status = query.text("symbolStatus")
+        query.done()
+        markets = self._markets.values() if wanted is None else wanted
+        info = exchange_info(
+            markets, now=now, halted=self._halted, status=status, weight_limit=self._weight_limit
+        )
+        return orjson.dumps(info)
+
+    def _kline_page(self, query: Query, now: int) -> bytes:
+        market = self._market(query)
+        name = query.needed("interval")
+        start, end = query.time("startTime"), query.time("endTime")
+        limit = query.limit(DEFAULT_LIMIT, self._page_limit)
+        zone = query.text("timeZone")
+        query.done()
+        timeframe = INTERVALS.get(name)
+        if timeframe is None:
+            raise ProtocolError(-1120, "Invalid interval.")
+        if zone is not None and not _UTC.fullmatch(zone):
+            raise ProtocolError(-1130, "Data sent for parameter 'timeZone' is not valid.")
+        return self._klines.page(market, timeframe, start=start, end=end, limit=limit, now=now)
+
+    def _trade_page(self, query: Query, now: int) -> bytes:
+        market = self._market(query)
+        first_id = query.integer("fromId")
+        start, end = query.time("startTime"), query.time("endTime")
+        limit = query.limit(DEFAULT_LIMIT, self._page_limit)
+        query.done()
+        if first_id is not None and (start is not None or end is not None):
+            raise ProtocolError(-1128, "Combination of optional parameters invalid.")
+        self._check_window(start, end)
+        symbol, until = market.symbol, now + 1 if end is None else min(end, now) + 1
+        if first_id is not None:
+            trades = self._schedule.trades_from_id(symbol, first_id, limit, now)
+        elif start is not None:
+            trades = self._schedule.first_trades(symbol, Span(start, until), limit, now)
+        else:
+            trades = self._schedule.last_trades(symbol, Span(0, until), limit, now)
+        return trade_rows(trades, market)
+
+    def _check_window(self, start: int | None, end: int | None) -> None:
+        hours = self._hours_between
+        if hours is None or start is None or end is None:
+            return
+        if end - start > hours * HOUR:
+            text = f"More than {hours} hours between startTime and endTime."
+            raise ProtocolError(-1127, text)
+
+    def _market(self, query: Query) -> MarketRules:
+        return self._known(query.symbol())
+
+    def _known(self, name: str) -> MarketRules:
+        market = self._markets.get(name)
+        if market is None:
+            raise ProtocolError(-1121, "Invalid symbol.")
+        return market
+
+    def _wanted_symbols(self, query: Query) -> list[MarketRules] | None:
+        one, several = query.text("symbol"), query.text("symbols")
+        if one is not None and several is not None:
+            raise ProtocolError(-1128, "Combination of optional parameters invalid.")
+        if one is not None:
+            return [self._known(one)]
+        if several is None:
+            return None
+        return [self._known(name) for name in _names(several)]
+
+
+def _names(text: str) -> list[str]:
+    legal = (
+        "Illegal characters found in parameter 'symbols'; legal range is "
+        '\'^\\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\\]$\'.'
+    )
+    try:
+        names: Any = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ProtocolError(-1100, legal) from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ProtocolError(-1100, legal)
+    return names

@@ -1,0 +1,193 @@
+"""When a market has data: listings, outages and the clock."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
+from gekko_lab.market.spans import Span, merge, subtract
+from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
+from gekko_lab.server.aggregation import candles_from_trades, join_candles
+from gekko_lab.server.market import Bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gekko_lab.server.market import MarketData
+
+BEGINNING = 1_262_304_000_000
+"""2010-01-01, the simulated market's first moment: no symbol is listed before."""
+
+_STEPS = (Timeframe.parse("1d"), Timeframe.parse("1m"))
+_SECOND = Timeframe.parse("1s")  # the shortest that the protocol serves
+_FIRST_LOOK = 10 * MINUTE
+_LONGEST_LOOK = DAY
+_KEPT = 32
+
+
+class Schedule:
+    """A market as it was seen at a moment: nothing before the listing, in outages, or later.
+
+    Parameters
+    ----------
+    market
+        Where candles and trades come from.
+    listed_since
+        First moment of a symbol, milliseconds UTC.
+    outages
+        Ranges (since, until) in which nothing happened, on any symbol.
+    exact_quote_volume
+        Whether the market is asked for exact costs.
+    """
+
+    def __init__(
+        self,
+        market: MarketData,
+        *,
+        listed_since: Mapping[str, int] | None = None,
+        outages: Iterable[tuple[int, int]] = (),
+        exact_quote_volume: bool = False,
+    ) -> None:
+        self._market = market
+        self._listed = dict(listed_since or {})
+        self._outages = merge(Span(*outage) for outage in outages)
+        self._exact = exact_quote_volume
+        # A forming month is asked for again and again; its closed days and minutes stay the same.
+        self._candles = lru_cache(maxsize=_KEPT)(self._ask)
+
+    def span(self, symbol: str, now: int) -> Span:
+        """Give the time in which the symbol can have data as of `now`, which is included."""
+        since, until = BEGINNING, now + 1
+        if isinstance(self._market, Bounded):
+            bounds = self._market.span(symbol)
+            since, until = max(since, bounds.since), min(until, bounds.until)
+        return Span(max(since, self._listed.get(symbol, since)), until)
+
+    def open_spans(self, symbol: str, span: Span, now: int) -> list[Span]:
+        """Give the parts of `span` in which the symbol traded."""
+        life = self.span(symbol, now)
+        inside = Span(max(span.since, life.since), min(span.until, life.until))
+        return subtract([inside], self._outages)
+
+    def candles(self, symbol: str, timeframe: Timeframe, span: Span, now: int) -> pl.DataFrame:
+        """Give the candles that open in `span`, whose ends are open times, as of `now`.
+
+        A candle that lies partly before the listing, in an outage or after `now` is made of the
+        rest of its time.
+        """
+        pieces = [
+            piece
+            for part in self.open_spans(symbol, span, now)
+            for piece in self._stretch(symbol, part, (timeframe, *_finer(timeframe)))
+        ]
+        if len(pieces) == 1 and pieces[0][0] == timeframe:
+            return pieces[0][1]
+        rows = pl.concat([frame for _, frame in pieces]) if pieces else empty(CANDLES_FULL)
+        return join_candles(rows, timeframe)
+
+    def forming(self, symbol: str, timeframe: Timeframe, now: int) -> pl.DataFrame:
+        """Give the candle that holds `now`; without a trade so far it stays at the last price."""
+        current = timeframe.floor(now)
+        candle = self.candles(symbol, timeframe, Span(current, timeframe.next(current)), now)
+        if len(candle) or not self.open_spans(symbol, Span(now, now + 1), now):
+            return candle
+        previous = Span(timeframe.shift(current, -1), current)
+        price = pl.col("close")
+        return self.candles(symbol, timeframe, previous, now).with_columns(
+            pl.lit(current * 1000).cast(TIME).alias("timestamp"),
+            open=price,
+            high=price,
+            low=price,
+            volume=0.0,
+            quote_volume=0.0,
+            trade_count=pl.lit(0, pl.Int64),
+        )
+
+    def trades(self, symbol: str, span: Span, now: int) -> pl.DataFrame:
+        """Give the trades in `span`."""
+        parts = self.open_spans(symbol, span, now)
+        frames = [self._market.trades(symbol, *part) for part in parts]
+        return pl.concat(frames) if frames else empty(SIMULATED_TRADES)
+
+    def first_trades(self, symbol: str, span: Span, limit: int, now: int) -> pl.DataFrame:
+        """Give the oldest trades in `span`, at most `limit`."""
+        found = [empty(SIMULATED_TRADES)]
+        for part in self.open_spans(symbol, span, now):
+            start, look = part.since, _FIRST_LOOK
+            while start < part.until and limit > 0:
+                end = min(part.until, start + look)
+                found.append(self._market.trades(symbol, start, end).head(limit))
+                limit -= len(found[-1])
+                start, look = end, min(2 * look, _LONGEST_LOOK)
+        return pl.concat(found)
+
+    def last_trades(self, symbol: str, span: Span, limit: int, now: int) -> pl.DataFrame:
+        """Give the newest trades in `span`, at most `limit`, in order."""
+        found = [empty(SIMULATED_TRADES)]
+        for part in reversed(self.open_spans(symbol, span, now)):
+            end, look = part.until, _FIRST_LOOK
+            while end > part.since and limit > 0:
+                start = max(part.since, end - look)
+                found.append(self._market.trades(symbol, start, end).tail(limit))
+                limit -= len(found[-1])
+                end, look = start, min(2 * look, _LONGEST_LOOK)
+        return pl.concat(found[::-1])
+
+    def trades_from_id(self, symbol: str, first_id: int, limit: int, now: int) -> pl.DataFrame:
+        """Give the oldest trades whose id is `first_id` or more, at most `limit`."""
+        span = self.span(symbol, now)
+        nearest = self._market.trades_from_id(symbol, first_id, limit)
+        if nearest.is_empty():
+            return nearest
+        visible = _within(nearest, self.open_spans(symbol, span, now))
+        lacking = limit - len(visible)
+        if not lacking or len(nearest) < limit:
+            return visible
+        # What was hidden may be long: go on by time. Trades of one millisecond share the start,
+        # so those up to the last id come once more.
+        start = int(nearest["timestamp"].dt.epoch("ms")[-1])
+        later = self.first_trades(symbol, Span(start, span.until), limit + lacking, now)
+        return pl.concat([visible, later.filter(pl.col("id") > nearest["id"][-1]).head(lacking)])
+
+    def _ask(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
+        return self._market.candles(symbol, step, since, until, quote_volume=self._exact)
+
+    def _stretch(
+        self, symbol: str, span: Span, steps: Sequence[Timeframe]
+    ) -> list[tuple[Timeframe | None, pl.DataFrame]]:
+        """Cover a span with candles of the first step that fits, then finer, then trades."""
+        if span.since >= span.until:
+            return []
+        if not steps:
+            trades = self._market.trades(symbol, *span)
+            return [(None, candles_from_trades(trades, _SECOND))]
+        step, *finer = steps
+        first, last = step.ceil(span.since), step.floor(span.until)
+        if first > last:  # within one candle
+            return self._stretch(symbol, span, finer)
+        if first == last:
+            return [
+                *self._stretch(symbol, Span(span.since, first), finer),
+                *self._stretch(symbol, Span(last, span.until), finer),
+            ]
+        rows = self._candles(symbol, step, first, last)
+        return [
+            *self._stretch(symbol, Span(span.since, first), finer),
+            (step, rows),
+            *self._stretch(symbol, Span(last, span.until), finer),
+        ]
+
+
+def _finer(timeframe: Timeframe) -> list[Timeframe]:
+    return [step for step in _STEPS if step.shortest < timeframe.shortest]
+
+
+def _within(trades: pl.DataFrame, spans: Sequence[Span]) -> pl.DataFrame:
+    time = trades["timestamp"].dt.epoch("ms")
+    keep = pl.repeat(False, len(trades), eager=True)
+    for span in spans:
+        keep |= (time >= span.since) & (time < span.until)
+    return trades.filter(keep)

@@ -1,0 +1,97 @@
+"""Minutes and trades of any stretch of a market's history, in blocks that stay small."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gekko_lab.market.timeframe import DAY, MINUTE
+from gekko_lab.simulation import listing, minutes, tape
+from gekko_lab.simulation.factors import Factors
+from gekko_lab.simulation.parameters import GENESIS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gekko_lab.simulation.minutes import Market, Minutes
+    from gekko_lab.simulation.parameters import Parameters
+    from gekko_lab.simulation.tape import Tape
+
+FIRST_MINUTE = GENESIS // MINUTE
+_FIRST_DAY = GENESIS // DAY
+_DAY_MINUTES = DAY // MINUTE
+_BLOCK_DAYS = 8  # what is made at once stays in the CPU's cache
+_BLOCK_TRADES = 1 << 15
+_SHORT_DAYS = 2  # windows up to here are asked for again and again, so their days are kept
+_KEPT_DAYS = 24
+
+
+class History:
+    """The history of all markets; minutes are counted from 1970.
+
+    Safe to share between threads: what is kept only saves time.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._pairs = listing.symbols(parameters.currencies)
+        self._factors = Factors(parameters)
+        self._days: OrderedDict[tuple[str, int], Minutes] = OrderedDict()
+        self._lock = Lock()
+        self.markets: Mapping[str, Market] = {
+            symbol: listing.market(parameters, *pair) for symbol, pair in self._pairs.items()
+        }
+
+    def minutes(self, market: Market, first: int, last: int) -> Minutes:
+        """Give the 1m candles of [first, last)."""
+        day, end = first // _DAY_MINUTES, -(-last // _DAY_MINUTES)
+        start = day * _DAY_MINUTES
+        if end - day <= _SHORT_DAYS:
+            parts = [self._day(market, one) for one in range(day, end)]
+        else:
+            parts = [
+                self._make(market, one, min(_BLOCK_DAYS, end - one))
+                for one in range(day, end, _BLOCK_DAYS)
+            ]
+        return minutes.join(parts)[first - start : last - start]
+
+    def tapes(self, market: Market, first: int, last: int) -> Iterator[Tape]:
+        """Make the trades of the minutes [first, last), some of them at a time."""
+        for start in range(first, last, _BLOCK_DAYS * _DAY_MINUTES):
+            rows = self.minutes(market, start, min(last, start + _BLOCK_DAYS * _DAY_MINUTES))
+            block = np.cumsum(rows.count) // _BLOCK_TRADES
+            ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
+            for low, high in zip([0, *ends], ends, strict=False):
+                yield tape.tape(market.stream, rows[low:high])
+
+    def last_price(self, market: Market, minute: int) -> int:
+        """Give the last price before a minute, in ticks; at the beginning, the first price."""
+        if minute > FIRST_MINUTE:
+            return int(self.minutes(market, minute - 1, minute).close[0])
+        return int(self.minutes(market, minute, minute + 1).open[0])
+
+    def minute_after(self, market: Market, minute: int, wanted: int) -> int:
+        """Give the minute that so many trades come before, counted from `minute`, or midnight."""
+        midnight = (minute // _DAY_MINUTES + 1) * _DAY_MINUTES
+        counts = np.cumsum(self.minutes(market, minute, midnight).count)
+        return min(minute + int(np.searchsorted(counts, wanted)) + 1, midnight)
+
+    def _day(self, market: Market, day: int) -> Minutes:
+        name = (market.symbol, day)
+        with self._lock:
+            kept = self._days.get(name)
+            if kept is not None:
+                self._days.move_to_end(name)
+                return kept
+        made = self._make(market, day, 1)
+        with self._lock:
+            self._days[name] = made
+            while len(self._days) > _KEPT_DAYS:
+                self._days.popitem(last=False)
+        return made
+
+    def _make(self, market: Market, day: int, days: int) -> Minutes:
+        path = self._factors.pair(*self._pairs[market.symbol], day - _FIRST_DAY, days)
+        return minutes.make(market, day * _DAY_MINUTES, path)

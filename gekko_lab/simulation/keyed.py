@@ -1,0 +1,116 @@
+"""Randomness with random access: a number is a function of its key and its cell [1]_.
+
+Nothing is drawn in sequence, so that any cell can be had alone, in any order, on any machine.
+
+References
+----------
+.. [1] Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC'11, 2011. The mixing steps are
+   those of Steele, Lea and Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gekko_lab.simulation import tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gekko_lab.simulation.tables import Table
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_FIRST = 0xBF58476D1CE4E5B9
+_SECOND = 0x94D049BB133111EB
+_MASK = (1 << 64) - 1
+
+
+def key(*parts: object) -> int:
+    """Give 64 bits that depend on all parts, in their order.
+
+    Examples
+    --------
+    >>> key("seed", 7) == key("seed", 7), key("seed", 7) == key("seed", 8)
+    (True, False)
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def bits(stream: int, cells: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Give 64 random bits for each cell of a stream."""
+    z = cells.astype(np.uint64)
+    z *= np.uint64(_GOLDEN)
+    z += np.uint64(stream)
+    _mix(z)
+    z += np.uint64((stream * _GOLDEN + _FIRST) & _MASK)
+    _mix(z)
+    return z
+
+
+def _mix(z: NDArray[np.uint64]) -> None:
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(_FIRST)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(_SECOND)
+    z ^= z >> np.uint64(31)
+
+
+def draw(table: Table, random: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Read a quantile table at random places; uses the upper 44 bits."""
+    cell = (random >> np.uint64(52)).astype(np.int64)
+    part = ((random >> np.uint64(20)) & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    part *= 2.0**-32
+    part *= table.rises[cell]
+    part += table.values[cell]
+    return part
+
+
+def normal(stream: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give a standard normal number for each cell."""
+    return draw(tables.NORMAL, bits(stream, cells))
+
+
+def uniform(stream: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give a number in [0, 1) for each cell."""
+    value = (bits(stream, cells) >> np.uint64(11)).astype(np.float64)
+    value *= 2.0**-53
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """A standard normal process that forgets over `period` steps.
+
+    Independent normals stand at every `period`-th step, offset by a keyed phase; between them the
+    value is interpolated and scaled back to unit variance.
+    """
+
+    stream: int
+    period: int
+
+    def at(self, first: int, count: int) -> NDArray[np.float64]:
+        """Give the process at `count` consecutive steps from `first` ≥ 0 on."""
+        start = first + self.stream % self.period
+        knot = start // self.period
+        knots = (start + count - 1) // self.period - knot + 2
+        value = normal(self.stream, np.arange(knot, knot + knots, dtype=np.int64))[:, None]
+        right = np.arange(self.period) / float(self.period)
+        left = 1.0 - right
+        size = np.sqrt(left * left + right * right)
+        between = value[:-1] * (left / size)
+        between += value[1:] * (right / size)
+        skipped = start - knot * self.period
+        return between.reshape(-1)[skipped : skipped + count]
+
+
+def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.float64]:
+    """Add up lattices of equal weight, in their order."""
+    total = np.zeros(count)
+    for lattice in lattices:
+        total += lattice.at(first, count)
+    return total

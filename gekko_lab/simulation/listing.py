@@ -1,0 +1,95 @@
+"""The symbols of the simulated market and the steps they move in."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from gekko_lab.market.rules import MarketRules
+from gekko_lab.simulation import keyed
+from gekko_lab.simulation.factors import ANNUAL
+from gekko_lab.simulation.minutes import Market
+
+if TYPE_CHECKING:
+    from gekko_lab.simulation.parameters import Currency, Parameters
+
+_TICKS = 500_000  # at the least in the first price, where eight decimals allow it
+_LEAST_TICKS = 1_000  # in the first price, or the market isn't listed
+_MOST_DECIMALS = 8  # as on the exchanges
+_LOT_VALUE = 0.5  # at the most, in the currency that values are measured in
+_RATE = 120.0  # trades a minute of a market whose currencies have activity 1
+_TRADE_VALUE = 800.0
+_MIN_ORDER_VALUE = 5.0
+_FEE = 0.001
+_SPREAD = 0.06  # half spread of an endlessly active market, in standard deviations of a minute
+_WIDEST = 0.6  # half spread of the thinnest markets
+_MINUTES_PER_YEAR = 525_960.0
+
+
+def symbols(currencies: tuple[Currency, ...]) -> dict[str, tuple[Currency, Currency]]:
+    """Give base and quote of each listed symbol: each currency in those that quote before it."""
+    return {
+        f"{base.code}/{quote.code}": (base, quote)
+        for place, base in enumerate(currencies)
+        for quote in currencies[:place]
+        if quote.quotes and base.start / quote.start * 10**_MOST_DECIMALS >= _LEAST_TICKS
+    }
+
+
+def rules(base: Currency, quote: Currency) -> MarketRules:
+    """Give the trading rules of a symbol."""
+    step = 1.0 / 10 ** _amount_decimals(base)
+    return MarketRules(
+        symbol=f"{base.code}/{quote.code}",
+        market_id=f"{base.code}{quote.code}",
+        base=base.code,
+        quote=quote.code,
+        tick_size=1.0 / 10 ** _price_decimals(base, quote),
+        step_size=step,
+        min_amount=step,
+        min_cost=_min_cost(quote),
+        maker=_FEE,
+        taker=_FEE,
+    )
+
+
+def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
+    """Give what a symbol's candles need to know."""
+    symbol = f"{base.code}/{quote.code}"
+    rate = _RATE * base.activity * quote.activity
+    return Market(
+        symbol=symbol,
+        stream=keyed.key("market", parameters.seed, symbol),
+        price_decimals=_price_decimals(base, quote),
+        amount_decimals=_amount_decimals(base),
+        rate=rate,
+        cost=_TRADE_VALUE / quote.start,
+        half_spread=_deviation(parameters, base, quote)
+        * min(_WIDEST, _SPREAD * (1.0 + 6.0 / sqrt(rate))),
+    )
+
+
+def _deviation(parameters: Parameters, base: Currency, quote: Currency) -> float:
+    """Give the usual standard deviation of a minute's return."""
+    common = base.volatility * base.correlation - quote.volatility * quote.correlation
+    variance = common * common + _own_variance(base) + _own_variance(quote)
+    return ANNUAL[parameters.volatility] * sqrt(variance / _MINUTES_PER_YEAR)
+
+
+def _own_variance(currency: Currency) -> float:
+    rest = 1.0 - currency.correlation * currency.correlation
+    return currency.volatility * currency.volatility * rest
+
+
+def _price_decimals(base: Currency, quote: Currency) -> int:
+    price = base.start / quote.start
+    return next((k for k in range(_MOST_DECIMALS) if price * 10**k >= _TICKS), _MOST_DECIMALS)
+
+
+def _amount_decimals(base: Currency) -> int:
+    return next((k for k in range(8) if base.start <= _LOT_VALUE * 10**k), 8)
+
+
+def _min_cost(quote: Currency) -> float:
+    value = _MIN_ORDER_VALUE / quote.start
+    return 1.0 / next((10**k for k in range(8) if value * 10**k >= 1.0), 10**8)

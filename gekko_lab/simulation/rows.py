@@ -1,0 +1,57 @@
+"""Frames out of whole ticks and lots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from gekko_lab.frames.schemas import CANDLES_FULL, SIDE, SIMULATED_TRADES, TIME
+from gekko_lab.simulation import exact
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gekko_lab.simulation.aggregate import Candles
+    from gekko_lab.simulation.minutes import Market
+    from gekko_lab.simulation.tape import Tape
+
+_SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
+
+
+def candles(
+    market: Market, opens: NDArray[np.int64], made: Candles, *, quote_volume: bool
+) -> pl.DataFrame:
+    """Give candles as a frame; without `quote_volume` that column is null."""
+    ticks, lots = market.price_decimals, market.amount_decimals
+    costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
+    if quote_volume and made.cost_high is not None and made.cost_low is not None:
+        costs = pl.Series(exact.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+    columns = {
+        "timestamp": _moments(opens),
+        "open": exact.decimal(made.open, ticks),
+        "high": exact.decimal(made.high, ticks),
+        "low": exact.decimal(made.low, ticks),
+        "close": exact.decimal(made.close, ticks),
+        "volume": exact.decimal(made.lots, lots),
+        "quote_volume": costs,
+        "trade_count": made.count,
+    }
+    return pl.DataFrame(columns, schema=CANDLES_FULL)
+
+
+def trades(market: Market, made: Tape) -> pl.DataFrame:
+    """Give trades as a frame."""
+    columns = {
+        "timestamp": _moments(made.time),
+        "id": made.id,
+        "side": _SIDES.gather((made.side < 0).astype(np.uint32)),
+        "price": exact.decimal(made.ticks, market.price_decimals),
+        "amount": exact.decimal(made.lots, market.amount_decimals),
+    }
+    return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+
+
+def _moments(time: NDArray[np.int64]) -> pl.Series:
+    return pl.Series(time * 1000, dtype=pl.Int64).cast(TIME)

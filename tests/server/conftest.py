@@ -1,0 +1,127 @@
+"""A small known market, a server for it and clients that stay on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from types import SimpleNamespace
+
+import ccxt
+import polars as pl
+import pytest
+import requests
+
+from gekko_lab.frames.schemas import CANDLES, TIME
+from gekko_lab.market.rules import MarketRules
+from gekko_lab.server import FrameMarket, serve
+
+MINUTE = 60_000
+START = 1_704_067_200_000  # 2024-01-01
+COUNT = 3000
+
+
+def make_rules(symbol, **changes):
+    base, quote = symbol.split("/")
+    steps = {"tick_size": 0.01, "step_size": 0.001, "min_amount": 0.001, "min_cost": 5.0}
+    return MarketRules(
+        symbol=symbol, market_id=base + quote, base=base, quote=quote, **{**steps, **changes}
+    )
+
+
+def minute_rows(count=COUNT, start=START):
+    """Candles whose numbers can be told from their place."""
+    rows = []
+    for place in range(count):
+        middle = 10_000 + (place * 37) % 501  # in cents
+        rise = (place * 13) % 41 - 20
+        rows.append(
+            (
+                start + place * MINUTE,
+                middle / 100,
+                (max(middle, middle + rise) + place % 7) / 100,
+                (min(middle, middle + rise) - place % 5) / 100,
+                (middle + rise) / 100,
+                (place % 23) / 8,  # some minutes without volume
+            )
+        )
+    return rows
+
+
+def candle_frame(rows):
+    frame = pl.DataFrame(rows, schema=list(CANDLES), orient="row")
+    return frame.with_columns((pl.col("timestamp") * 1000).cast(TIME))
+
+
+@pytest.fixture(scope="session")
+def truth():
+    """Rows of the market BTC/USDT, two hundred of them missing."""
+    return [row for place, row in enumerate(minute_rows()) if not 1000 <= place < 1200]
+
+
+@pytest.fixture(scope="session")
+def market(truth):
+    frames = {"BTC/USDT": candle_frame(truth), "ETH/BTC": candle_frame(minute_rows(200))}
+    return FrameMarket(
+        frames,
+        {
+            "BTC/USDT": make_rules("BTC/USDT"),
+            "ETH/BTC": make_rules("ETH/BTC", tick_size=1e-7, step_size=1e-4),
+        },
+    )
+
+
+@pytest.fixture
+def clock():
+    """Two thirds into the last of the minutes."""
+    return SimpleNamespace(now=START + COUNT * MINUTE - 20_000)
+
+
+@pytest.fixture
+def server(market, clock):
+    with serve(market, clock=lambda: clock.now) as running:
+        yield running
+
+
+@pytest.fixture
+def get(server):
+    """Ask the server; gives the response."""
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def ask(path, **parameters):
+            timeout = parameters.pop("timeout", 10)
+            return session.get(f"{server.url}/api/v3/{path}", params=parameters, timeout=timeout)
+
+        yield ask
+
+
+@pytest.fixture
+def ccxt_for():
+    """Make ccxt clients for a server; their connections are closed in the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(server, **config):
+            settings = {**server.ccxt_config(), "enableRateLimit": False, **config}
+            exchange = ccxt.binance(settings)
+            exchange.session.trust_env = False
+            stack.callback(exchange.session.close)
+            return exchange
+
+        yield make
+
+
+@pytest.fixture
+def exchange(server, ccxt_for):
+    return ccxt_for(server)
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch):
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        if isinstance(address, tuple) and address[0] != "127.0.0.1":
+            pytest.fail(f"a client tried {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", checked)

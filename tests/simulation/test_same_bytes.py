@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import numpy as np
+import pytest
+
+from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, Timeframe
+from gekko_lab.simulation import GENESIS, Parameters, SimulatedMarket
+
+T0 = 1_704_067_200_000  # 2024-01-01
+T2099 = 4_070_908_800_000  # 2099-01-01
+
+WINDOWS = {
+    # parameters, kind or timeframe, symbol, since, until -> digest
+    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "127382c90af16c5a",
+    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "956146f7a6d03f09",
+    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "add9eec0b5ac9dc5",
+    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "ddc8ec8234d1a556",
+    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "905dce2401852fd2",
+    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "5bbee6570aa8dfb5",
+    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "919695957dadd706",
+    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "98855090c1b19ea7",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ac36c453dad5588d",
+    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "4b007aa7fcce6252",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "033e700a628ea3f9",
+}
+CHOICES = {
+    "": Parameters(),
+    "low": Parameters(seed=-3, volatility="low", trend="sideways"),
+    "up": Parameters(seed=10**30, volatility="high", trend="up"),
+    "down": Parameters(seed=1, trend="down"),
+}
+
+
+def answer(market, kind, symbol, since, until):
+    if kind == "trades":
+        return market.trades(symbol, since, until)
+    return market.candles(symbol, Timeframe.parse(kind), since, until, quote_volume=True)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: " ".join(map(str, window)))
+def test_the_bytes_of_a_window_are_pinned(window, digest):
+    choice, *question = window
+    assert digest(answer(SimulatedMarket(CHOICES[choice]), *question)) == WINDOWS[window]
+
+
+SCRIPT = """
+from __future__ import annotations
+import json, pickle, sys
+import polars as pl
+from hashlib import sha256
+from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.simulation import SimulatedMarket
+{digest}
+{answer}
+markets, windows = pickle.loads(bytes.fromhex(sys.stdin.read()))
+print(json.dumps([_digest(answer(markets[c], *q)) for c, *q in windows]))
+"""
+
+
+def _vector_units() -> str:
+    """Name what numpy picks its loops by on this machine."""
+    return " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "4242"])
+def test_another_process_without_vector_units_gives_the_same_bytes(hash_seed, digest):
+    script = SCRIPT.format(digest=inspect.getsource(digest), answer=inspect.getsource(answer))
+    markets = {choice: SimulatedMarket(one) for choice, one in CHOICES.items()}
+    settings = {"PYTHONHASHSEED": hash_seed, "POLARS_MAX_THREADS": "1"}
+    if hash_seed == "1":
+        settings["NPY_DISABLE_CPU_FEATURES"] = _vector_units()
+    # Asked in the opposite order, so that other things are already known.
+    windows = list(reversed(WINDOWS))
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        input=pickle.dumps((markets, windows)).hex(),
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [WINDOWS[window] for window in windows]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_at_once_get_the_same_bytes(shared, digest):
+    market = SimulatedMarket()
+    windows = [window for window in WINDOWS if window[0] == ""]
+    threads = 4
+    barrier = Barrier(threads)
+
+    def work(turn: int) -> None:
+        mine = market if shared else SimulatedMarket()
+        barrier.wait()
+        for window in windows[turn:] + windows[:turn]:
+            assert digest(answer(mine, *window[1:])) == WINDOWS[window]
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))
