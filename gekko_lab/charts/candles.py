@@ -21,6 +21,7 @@ MOST = 2000
 """More candles than a screen has columns for only make a figure slow."""
 
 _UP, _DOWN, _GAP = "#26a69a", "#ef5350", "#9e9e9e"
+_SHADED = 100  # a thousand shapes make a figure as slow as a hundred thousand candles
 _SHARES = (0.26, 1.0), (0.0, 0.2)
 
 
@@ -30,7 +31,7 @@ def candle_chart(
     """Give an interactive figure of candles above their volume.
 
     More than `most` candles are joined, so many rows to one; the title says how many. Gaps stay
-    visible: the time axis is to scale, and each gap is shaded and tells its length.
+    visible: the time axis is to scale, and the hundred longest are shaded and tell their length.
 
     Parameters
     ----------
@@ -70,9 +71,10 @@ def candle_chart(
     spacing = find_timeframe(table)
     drawn, joined = _thin(table, most)
     figure = go.Figure(_traces(drawn))
-    for gap in _gaps(table, spacing):
+    gaps = _gaps(table, spacing)
+    for gap in _longest(gaps):
         _shade(figure, gap, spacing)
-    figure.update_layout(**_layout(_title(title, joined, spacing), height))
+    figure.update_layout(**_layout(_title(title, joined, spacing, len(gaps)), height))
     return figure
 
 
@@ -119,6 +121,11 @@ def _gaps(table: pl.DataFrame, spacing: Timeframe | None) -> list[Span]:
     return missing(opens, spacing, Span(opens[0], spacing.next(opens[-1])))
 
 
+def _longest(gaps: list[Span]) -> list[Span]:
+    chosen = sorted(gaps, key=lambda gap: gap.since - gap.until)[:_SHADED]
+    return sorted(chosen)
+
+
 def _shade(figure: go.Figure, gap: Span, spacing: Timeframe | None) -> None:
     count = spacing.between(*gap) if spacing is not None else 0
     since, until = (_time(edge) for edge in gap)
@@ -145,10 +152,12 @@ def _time(milliseconds_utc: int) -> str:
     return moment
 
 
-def _title(title: str | None, joined: int, spacing: Timeframe | None) -> str:
+def _title(title: str | None, joined: int, spacing: Timeframe | None, gaps: int) -> str:
     parts = [title] if title else []
     if joined > 1:
         parts.append(f"{joined} candles{f' of {spacing}' if spacing else ''} in each drawn one")
+    if gaps > _SHADED:
+        parts.append(f"the {_SHADED} longest of {gaps} gaps shaded")
     return " · ".join(parts)
 
 

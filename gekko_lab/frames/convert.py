@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -60,8 +61,16 @@ def like(result: pl.DataFrame, model: object) -> Any:  # noqa: ANN401 (the model
     return result if isinstance(model, (pl.DataFrame, pl.LazyFrame)) else to_pandas(result)
 
 
+def _is_pandas(frame: object) -> bool:
+    if "pandas" not in sys.modules:  # who passes one of its frames has imported it
+        return False
+    import pandas as pd
+
+    return isinstance(frame, pd.DataFrame)
+
+
 def _from_pandas(frame: object) -> pl.DataFrame:
-    if not type(frame).__module__.startswith("pandas") or not hasattr(frame, "columns"):
+    if not _is_pandas(frame):
         raise InvalidType(f"a polars or pandas frame is needed, not {type(frame).__name__}")
     table: pd.DataFrame = frame  # type: ignore[assignment]
     if "timestamp" not in table.columns:

@@ -188,3 +188,13 @@ def test_what_are_no_candles_is_refused():
         candle_chart(hourly(range(3)).reverse())
     with pytest.raises(DataError, match="column 'open' is missing"):
         candle_chart(hourly(range(3)).drop("open"))
+
+
+def test_of_very_many_gaps_the_longest_are_shaded_and_the_title_says_so():
+    held = [hour for hour in range(700) if hour % 3 or hour == 300]
+    held = [hour for hour in held if not 400 <= hour < 420]
+    figure = candle_chart(hourly(held))
+    shapes = figure.layout.shapes
+    assert len(shapes) == 100
+    assert max(int(shape.label.text.split()[0]) for shape in shapes) == 22  # 399 to 420
+    assert "the 100 longest of" in figure.layout.title.text
