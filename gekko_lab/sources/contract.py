@@ -63,7 +63,8 @@ def _faults(
 
 def _shape(source: Source, symbol: str, timeframe: str) -> Iterator[str]:
     del symbol, timeframe
-    if not isinstance(source, Source):
+    candidate: object = source
+    if not isinstance(candidate, Source):
         names = [name for name in dir(Source) if not name.startswith("_")]
         yield f"lacks {', '.join(name for name in names if not hasattr(source, name))}"
 
@@ -78,7 +79,7 @@ def _identity(source: Source, symbol: str, timeframe: str) -> Iterator[str]:
 
 def _clock(source: Source, symbol: str, timeframe: str) -> Iterator[str]:
     del symbol, timeframe
-    now = source.now()
+    now: object = source.now()
     if not isinstance(now, int) or now < _LEAST_TIME:
         yield f"{now!r} isn't the time in milliseconds"
 

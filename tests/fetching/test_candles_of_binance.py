@@ -177,7 +177,7 @@ def test_a_passing_fault_costs_a_request_and_no_row(binance, truth, kind):
 
 
 @pytest.mark.parametrize("kind", ["hang", "slow_body"])
-def test_a_request_has_one_deadline_for_all_of_it(binance, truth, kind):
+def test_a_request_has_one_deadline_for_all_of_it(binance, kind):
     server, exchange = binance(config={"timeout": 1500})
     exchange.now()
     server.faults.add(Fault(kind, path=KLINES, count=1, value=8))
@@ -230,7 +230,7 @@ def test_what_came_before_a_failure_is_kept_and_the_rest_is_named(binance, truth
     assert isinstance(told.value.__cause__, AccessDenied)
 
 
-def test_one_lastingly_broken_page_does_not_cost_the_others(binance, truth):
+def test_one_lastingly_broken_page_does_not_cost_the_others(binance):
     server, exchange = binance()
     server.faults.add(Fault("truncated", path=KLINES, skip=1, count=4))
     with pytest.raises(IncompleteData) as told:
