@@ -20,6 +20,8 @@ from gekko_lab.market.timeframe import DAY, Timeframe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gekko_lab.sources.source import Page
+
 _EMPTY_PAGES = 2
 _FIRST_PROBE = 32  # the last candle is mostly near
 _BROKEN_PAGES = 3
@@ -71,8 +73,8 @@ def collect(
         Is told how many candles are there, after each page.
     """
     if series.paging.newest_only:
-        return _collect_newest(series, span, limit=limit)
-    _check_reach(series, span, limit)
+        return _collect_newest(series, span, limit=limit, newest_first=newest_first)
+    _check_reach(series, span, limit if newest_first else None)
     return _Walk(series, span, limit, report, newest_first=newest_first).run()
 
 
@@ -216,19 +218,32 @@ class _Walk:
         found.frame = pl.concat(frames) if frames else found.frame
         if self.limit is not None:
             found.frame = _most(found.frame, self.limit, newest_first=self.newest_first)
-            _clip(found, self._limited(found.frame, self.limit))
+            _clip(
+                found,
+                _limited(
+                    found.frame,
+                    self.span,
+                    self.series.timeframe,
+                    self.limit,
+                    newest_first=self.newest_first,
+                ),
+            )
         found.holes = merge(found.holes)
         return found
 
-    def _limited(self, frame: pl.DataFrame, limit: int) -> Span:
-        """Give the range that the wanted number of candles stands for."""
-        span, width = self.span, self.series.timeframe
-        lacking = limit - len(frame)
-        ends = frame.select(first=milliseconds().first(), last=milliseconds().last()).row(0)
-        if not self.newest_first:
-            return span if lacking else Span(span.since, width.next(ends[1]))
-        first = span.until if ends[0] is None else ends[0]
-        return Span(max(span.since, width.shift(first, -lacking)), span.until)
+
+def _limited(
+    frame: pl.DataFrame, span: Span, width: Timeframe, limit: int, *, newest_first: bool
+) -> Span:
+    """Give the range that the wanted number of candles stands for."""
+    lacking = limit - len(frame)
+    ends = frame.select(first=milliseconds().first(), last=milliseconds().last()).row(0)
+    if not newest_first:
+        return span if lacking else Span(span.since, width.next(ends[1]))
+    first = span.until if ends[0] is None else ends[0]
+    if width.between(span.since, first) <= lacking:
+        return span
+    return Span(width.shift(first, -lacking), span.until)
 
 
 def _most(frame: pl.DataFrame, limit: int, *, newest_first: bool) -> pl.DataFrame:
@@ -251,34 +266,49 @@ def _common(one: Span, other: Span) -> Span | None:
     return Span(since, until) if since < until else None
 
 
-def _collect_newest(series: Series, span: Span, *, limit: int | None) -> Collection:
-    page = series.page(span)
-    frame = page.frame if limit is None else page.frame.tail(limit)
+def _collect_newest(
+    series: Series, span: Span, *, limit: int | None, newest_first: bool
+) -> Collection:
+    page = _newest_page(series, span)
+    frame = page.frame
+    if limit is not None:
+        frame = _most(frame, limit, newest_first=newest_first)
+    counted = limit is not None and newest_first
     if page.oldest is not None and (
-        span.since < page.oldest if limit is None else len(frame) < limit
+        len(frame) < (limit or 0) if counted else span.since < page.oldest
     ):
-        asked = f"candles since {show_time(span.since)}" if limit is None else f"{limit} candles"
+        asked = f"{limit} candles" if counted else f"candles since {show_time(span.since)}"
         raise HistoryUnavailable(
             f"{series.source.exchange} serves only its newest {series.paging.page_size} candles of "
             f"{series.symbol} {series.timeframe}, from {show_time(page.oldest)} on, and {asked} "
             "were asked for: ask for a later since, fewer candles or a longer timeframe",
             earliest=page.oldest,
         )
-    start = span.since
     opens = frame.select(milliseconds()).to_series()
+    width = series.timeframe
     if limit is not None:
-        start = opens[0] if len(opens) else span.until
-    walked = Span(start, span.until)
-    return Collection(walked, frame, missing(opens, series.timeframe, walked))
+        span = _limited(frame, span, width, limit, newest_first=newest_first)
+    return Collection(span, frame, missing(opens, width, span))
 
 
-def _check_reach(series: Series, span: Span, limit: int | None) -> None:
+def _newest_page(series: Series, span: Span) -> Page:
+    """Give the newest page; one that is short for its range is asked for again."""
+    page = series.page(span)
+    if page.oldest is not None or len(page.frame) == series.timeframe.between(*span):
+        return page
+    again = series.page(span)
+    return again if again.oldest is not None or len(again.frame) > len(page.frame) else page
+
+
+def _check_reach(series: Series, span: Span, last: int | None) -> None:
     reach = series.paging.reach
     if reach is None:
         return
     width = series.timeframe
     earliest = width.shift(width.floor(series.source.now()), 1 - reach)
-    since = span.since if limit is None else max(span.since, width.shift(span.until, -limit))
+    since = span.since
+    if last is not None and last < width.between(*span):
+        since = width.shift(span.until, -last)
     if since < earliest:
         raise HistoryUnavailable(
             f"{series.source.exchange} serves only the newest {reach} candles of {series.symbol} "

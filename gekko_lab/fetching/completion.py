@@ -108,6 +108,8 @@ class Series:
     def _completed(self, span: Span, page: Page) -> Outcome:
         frame = page.frame
         resumes_at = page.resumes_at
+        if len(frame) == self.timeframe.between(*span):  # checked rows, so none is missing
+            return Outcome(frame, resumes_at=resumes_at)
         failures = []
         for doubt in self._doubts(span, page):
             try:
@@ -119,7 +121,7 @@ class Series:
                 continue
             frame = _joined(frame, found)
             if doubt.until == span.until:
-                resumes_at = resumes
+                resumes_at = _earlier(resumes_at, resumes)
         holes = subtract(self._holes(frame, span), [failure.span for failure in failures])
         return Outcome(frame, holes, resumes_at, failures)
 
@@ -208,6 +210,11 @@ class Series:
             return [span]
         middle = self.timeframe.shift(span.since, count // 2)
         return [Span(span.since, middle), Span(middle, span.until)]
+
+
+def _earlier(first: int | None, second: int | None) -> int | None:
+    """Give what two answers both allow to skip: one of them may have lost its first rows."""
+    return None if first is None or second is None else min(first, second)
 
 
 def _joined(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:

@@ -32,7 +32,7 @@ class Progress:
     def __init__(self, what: str, total: int | None, kind: ProgressKind) -> None:
         self._what = what
         self._total = total
-        self._on = kind == "on" or (kind == "auto" and _has_reader())
+        self._on = sys.stderr is not None and (kind == "on" or (kind == "auto" and _has_reader()))
         self._began = time.monotonic()
         self._due = self._began + (0.0 if kind == "on" else _PATIENCE_S)
         self._width = 0

@@ -110,6 +110,7 @@ class _Found:
     frame: pl.DataFrame
     failures: list[Failure] = field(default_factory=list)
     unserved: Span | None = None
+    quiet: Span | None = None
 
 
 class _Tape:
@@ -129,7 +130,9 @@ class _Tape:
         last = frames[0]
         while cursor is not None and cursor.time < span.until and (limit is None or rows < limit):
             try:
-                page = self._page(cursor, span.until)
+                page = self._page(cursor, span.until, last)
+                if page.following is None and page.frame.is_empty():  # believed when told twice
+                    page = self._page(cursor, span.until, last)
             except SourceError as error:
                 found.failures.append(Failure(Span(cursor.time, span.until), error))
                 break
@@ -147,7 +150,7 @@ class _Tape:
             found.unserved = self._unserved(found.frame, span)
         return found
 
-    def _page(self, cursor: TradeCursor, until: int) -> TradePage:
+    def _page(self, cursor: TradeCursor, until: int, last: pl.DataFrame) -> TradePage:
         def question() -> TradePage:
             page = self.source.trades(self.symbol, cursor, until)
             try:
@@ -156,17 +159,22 @@ class _Tape:
                 raise BadResponse(
                     f"{self.source.exchange} sent unsound trades of {self.symbol}: {error}"
                 ) from error
+            if not _goes_on(page, cursor, last):
+                raise BadResponse(
+                    f"{self.source.exchange} leads from the trades of {self.symbol} at "
+                    f"{show_time(cursor.time)} back to trades that came already"
+                )
             return page
 
         return ask(question)
 
     def _unserved(self, frame: pl.DataFrame, span: Span) -> Span | None:
         """Find what lies before the first trade that is served, where that matters."""
-        first = frame.select(milliseconds().first()).item() if len(frame) else span.until
+        first = _first(frame, span.until)
         if first <= span.since:
             return None
         oldest = ask(lambda: self.source.oldest_trade(self.symbol, span.since))
-        return None if oldest is None else Span(span.since, min(oldest, span.until))
+        return None if oldest is None else Span(span.since, min(oldest, first))
 
 
 def _last(request: Request, report: Progress) -> _Found:
@@ -186,10 +194,24 @@ def _last(request: Request, report: Progress) -> _Found:
             found.unserved = older.unserved if len(found.frame) < limit else None
             break
         if older.frame.is_empty() and width >= _WIDEST_WINDOW:
+            found.quiet = Span(start, _first(found.frame, request.span.until))
             break
         end, width = start, min(2 * width, _WIDEST_WINDOW)
     found.frame = found.frame.tail(limit)
     return found
+
+
+def _first(frame: pl.DataFrame, default: int) -> int:
+    return frame.select(milliseconds().first()).item() if len(frame) else default
+
+
+def _goes_on(page: TradePage, cursor: TradeCursor, last: pl.DataFrame) -> bool:
+    """Tell whether the next page lies behind this one, so that the walk ends."""
+    following = page.following
+    if following is None or following.time > cursor.time:
+        return True
+    same_time = following.time == cursor.time and following.id != cursor.id
+    return same_time and not _unseen(page.frame, last).is_empty()
 
 
 def _unseen(page: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
@@ -219,6 +241,8 @@ def _gaps(found: _Found) -> pl.DataFrame:
     ]
     if found.unserved is not None and found.unserved.since < found.unserved.until:
         rows.append((found.unserved, None, "not_served", None))
+    if found.quiet is not None:
+        rows.append((found.quiet, None, "unknown", None))
     return gap_frame(rows)
 
 

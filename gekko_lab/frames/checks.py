@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError
@@ -11,12 +12,16 @@ from gekko_lab.frames.schemas import CANDLES, TIME, TRADES
 from gekko_lab.market.moments import show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
 
     from gekko_lab.market.timeframe import Timeframe
 
 _PRICES = ("open", "high", "low", "close")
-_ONE = pl.lit(True)
+
+Rule: TypeAlias = "tuple[str, NDArray[np.bool_]]"
+"""What is wrong with a row, and which rows are right."""
 
 
 def check_candles(
@@ -47,18 +52,7 @@ def check_candles(
         Names the first row that breaks a rule, and the rule.
     """
     _check_columns(frame, CANDLES)
-    rules = {
-        "has a null": ~pl.any_horizontal(pl.col(*CANDLES).is_null()),
-        "has a number that isn't finite": pl.all_horizontal(pl.col(*_PRICES, "volume").is_finite()),
-        "has a high below its open, close or low": pl.col("high")
-        >= pl.max_horizontal("open", "close", "low"),
-        "has a low above its open or close": pl.col("low") <= pl.min_horizontal("open", "close"),
-        "has a negative volume": pl.col("volume") >= 0,
-        "doesn't open after the row before": _follows(strictly=True),
-        f"isn't on the grid of {timeframe}": _on_grid(timeframe),
-        **_range_rules(since, until),
-    }
-    return _check_rules(frame, rules, "candle")
+    return _check_rules(frame, _candle_rules(frame, timeframe, since, until), "candle")
 
 
 def check_trades(
@@ -82,15 +76,7 @@ def check_trades(
         Names the first row that breaks a rule, and the rule.
     """
     _check_columns(frame, {**TRADES, "id": frame.schema.get("id", pl.String)})
-    rules = {
-        "has a null": ~pl.any_horizontal(pl.col("timestamp", "price", "amount").is_null()),
-        "has a number that isn't finite": pl.all_horizontal(pl.col("price", "amount").is_finite()),
-        "has an amount that isn't positive": pl.col("amount") > 0,
-        "is older than the row before": _follows(strictly=False),
-        "repeats an id": pl.col("id").is_null() | pl.col("id").is_first_distinct(),
-        **_range_rules(since, until),
-    }
-    return _check_rules(frame, rules, "trade")
+    return _check_rules(frame, _trade_rules(frame, since, until), "trade")
 
 
 def milliseconds(column: str = "timestamp") -> pl.Expr:
@@ -103,31 +89,67 @@ def as_time(column: str = "timestamp") -> pl.Expr:
     return (pl.col(column).cast(pl.Int64) * 1000).cast(TIME)
 
 
-def _follows(*, strictly: bool) -> pl.Expr:
-    step = pl.col("timestamp").diff().dt.total_microseconds()
-    return ((step > 0) if strictly else (step >= 0)).fill_null(True)
+def _candle_rules(
+    frame: pl.DataFrame, timeframe: Timeframe | None, since: int | None, until: int | None
+) -> Iterator[Rule]:
+    yield from _no_nulls(frame, CANDLES.names())
+    opens, highs, lows, closes = (frame[name].to_numpy() for name in _PRICES)
+    volumes = frame["volume"].to_numpy()
+    finite = np.isfinite(opens) & np.isfinite(highs) & np.isfinite(lows) & np.isfinite(closes)
+    yield "has a number that isn't finite", finite & np.isfinite(volumes)
+    top = np.maximum(np.maximum(opens, closes), lows)
+    yield "has a high below its open, close or low", highs >= top
+    yield "has a low above its open or close", lows <= np.minimum(opens, closes)
+    yield "has a negative volume", volumes >= 0
+    times = _microseconds(frame)
+    yield "doesn't open after the row before", _steps(times) > 0
+    if timeframe is not None:
+        yield f"isn't on the grid of {timeframe}", _on_grid(times, timeframe)
+    yield from _range_rules(times, since, until)
 
 
-def _on_grid(timeframe: Timeframe | None) -> pl.Expr:
-    if timeframe is None:
-        return _ONE
-    time = pl.col("timestamp")
+def _trade_rules(frame: pl.DataFrame, since: int | None, until: int | None) -> Iterator[Rule]:
+    yield from _no_nulls(frame, ["timestamp", "price", "amount"])
+    amounts = frame["amount"].to_numpy()
+    finite = np.isfinite(frame["price"].to_numpy()) & np.isfinite(amounts)
+    yield "has a number that isn't finite", finite
+    yield "has an amount that isn't positive", amounts > 0
+    times = _microseconds(frame)
+    yield "is older than the row before", _steps(times) >= 0
+    ids = frame["id"]
+    yield "repeats an id", (ids.is_null() | ids.is_first_distinct()).to_numpy()
+    yield from _range_rules(times, since, until)
+
+
+def _no_nulls(frame: pl.DataFrame, names: list[str]) -> Iterator[Rule]:
+    if any(frame[name].null_count() for name in names):
+        held = frame.select(pl.all_horizontal(pl.col(names).is_not_null())).to_series()
+        yield "has a null", held.to_numpy()
+
+
+def _microseconds(frame: pl.DataFrame) -> NDArray[np.int64]:
+    return frame["timestamp"].to_physical().to_numpy()
+
+
+def _steps(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.diff(times, prepend=times[0] - 1)
+
+
+def _on_grid(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.bool_]:
     if timeframe.milliseconds is not None:
-        return (time.dt.epoch("us") - timeframe.origin * 1000) % (
-            timeframe.milliseconds * 1000
-        ) == 0
-    months = timeframe.count * (12 if timeframe.unit == "y" else 1)
-    elapsed = (time.dt.year().cast(pl.Int64) - 1970) * 12 + time.dt.month().cast(pl.Int64) - 1
-    return (elapsed % months == 0) & (time.dt.truncate("1mo") == time)
+        return (times - timeframe.origin * 1000) % (timeframe.milliseconds * 1000) == 0
+    months = times.astype("datetime64[us]").astype("datetime64[M]")
+    begins = months.astype("datetime64[us]").astype(np.int64) == times
+    count = timeframe.count * (12 if timeframe.unit == "y" else 1)
+    on: NDArray[np.bool_] = begins & (months.astype(np.int64) % count == 0)
+    return on
 
 
-def _range_rules(since: int | None, until: int | None) -> dict[str, pl.Expr]:
-    rules = {}
+def _range_rules(times: NDArray[np.int64], since: int | None, until: int | None) -> Iterator[Rule]:
     if since is not None:
-        rules[f"is before {show_time(since)}, which was not asked for"] = milliseconds() >= since
+        yield f"is before {show_time(since)}, which was not asked for", times >= since * 1000
     if until is not None:
-        rules[f"is not before {show_time(until)}, which was not asked for"] = milliseconds() < until
-    return rules
+        yield f"is not before {show_time(until)}, which was not asked for", times < until * 1000
 
 
 def _check_columns(frame: pl.DataFrame, schema: Mapping[str, object]) -> None:
@@ -141,15 +163,12 @@ def _check_columns(frame: pl.DataFrame, schema: Mapping[str, object]) -> None:
         raise DataError(f"columns are {frame.columns}, where {list(schema)} come first")
 
 
-def _check_rules(frame: pl.DataFrame, rules: dict[str, pl.Expr], noun: str) -> pl.DataFrame:
+def _check_rules(frame: pl.DataFrame, rules: Iterator[Rule], noun: str) -> pl.DataFrame:
     if frame.is_empty():
         return frame
-    sound = frame.select(
-        rule.fill_null(False).all().alias(text) for text, rule in rules.items()
-    ).row(0, named=True)
-    for text, rule in rules.items():
-        if not sound[text]:
-            row = frame.select((~rule.fill_null(False)).arg_max()).item()
+    for text, kept in rules:
+        if not kept.all():
+            row = int(np.argmin(kept))
             values = ", ".join(
                 f"{key}={value}" for key, value in frame.row(row, named=True).items()
             )

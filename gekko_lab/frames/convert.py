@@ -27,8 +27,23 @@ def to_pandas(frame: pl.DataFrame) -> pd.DataFrame:
     A column `timestamp` becomes the index, a UTC DatetimeIndex of that name; other tables keep
     their running number.
     """
-    table: pd.DataFrame = frame.to_pandas()
-    return table.set_index("timestamp") if "timestamp" in frame.columns else table
+    if "timestamp" not in frame.columns:
+        return frame.to_pandas()
+    import pandas as pd
+
+    times = frame["timestamp"]
+    index = pd.DatetimeIndex(times.to_numpy(), name="timestamp").tz_localize("UTC")
+    columns = {
+        name: _to_values(frame[name], index) for name in frame.columns if name != "timestamp"
+    }
+    return pd.DataFrame(columns, index=index, copy=False)
+
+
+def _to_values(column: pl.Series, index: pd.DatetimeIndex) -> Any:  # noqa: ANN401
+    """Give a column's values; numbers without a second copy of the whole table on the way."""
+    if column.dtype.is_numeric() and not column.null_count():
+        return column.to_numpy(writable=True)
+    return column.to_pandas().set_axis(index)
 
 
 def to_polars(frame: object) -> pl.DataFrame:

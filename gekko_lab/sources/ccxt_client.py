@@ -18,7 +18,7 @@ from gekko_lab.sources.ccxt_errors import translate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_OK = 200
+_SUCCESS = range(200, 300)
 _CHUNK = 1 << 16
 
 
@@ -40,7 +40,10 @@ class Client:
 
     def __init__(self, exchange: str, config: Mapping[str, Any]) -> None:
         self._answer = _Answer()
-        settings: dict[str, Any] = {"session": _DeadlineSession(), **config}
+        session = _DeadlineSession()
+        # As ccxt does with its own: else requests looks for proxies and ~/.netrc on every request.
+        session.trust_env = bool(config.get("requests_trust_env") or config.get("trust_env"))
+        settings: dict[str, Any] = {"session": session, **config}
         settings["options"] = {"maxRetriesOnFailure": 0, **settings.get("options", {})}
         self.ccxt = _guarded(getattr(ccxt, exchange), self._answer)(settings)
         self.exchange = exchange
@@ -69,21 +72,24 @@ class Client:
             raise ours from error
 
     @contextmanager
-    def decoding(self, decode: Callable[[str], Any]) -> Iterator[None]:
-        """Read the JSON of this thread's answers with another decoder."""
+    def decoding(self, decode: Callable[[str], Any] = orjson.loads) -> Iterator[None]:
+        """Take only JSON for this thread's answers, read by that decoder.
+
+        Elsewhere plain text passes, as ccxt has uses for it; as rows it would be none.
+        """
         self._answer.decode = decode
         try:
             yield
         finally:
-            self._answer.decode = orjson.loads
+            self._answer.decode = None
 
 
 class _Answer(threading.local):
-    """What this thread's last answer was, and how to read its JSON."""
+    """What this thread's last answer was, and how to read it where it must be JSON."""
 
     status: int | None = None
     headers: Mapping[str, str] = {}
-    decode: Callable[[str], Any] = staticmethod(orjson.loads)
+    decode: Callable[[str], Any] | None = None
 
 
 def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
@@ -102,16 +108,21 @@ def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
         ) -> str:
             answer.status, answer.headers = code, CaseInsensitiveDict(headers)
             text: str = super().on_rest_response(code, reason, url, method, headers, body, *rest)
-            if code == _OK:
+            if code in _SUCCESS:
                 _check_body(text, self.id)
             return text
 
         def parse_json(self, http_response: str) -> Any:
-            decode = answer.decode if answer.status == _OK else orjson.loads
+            success = answer.status in _SUCCESS
+            decode = answer.decode if success else None
+            if decode is not None and http_response[:1] not in "[{":
+                raise BadResponse(
+                    f"{self.id} answered with {http_response[:80]!r}, not with data; try again"
+                )
             try:
-                return decode(http_response)
+                return (decode or orjson.loads)(http_response)
             except ValueError as error:
-                if answer.status != _OK or http_response[:1] not in "[{":
+                if not success or http_response[:1] not in "[{":
                     return None
                 raise BadResponse(
                     f"{self.id} sent JSON that can't be read ({error}): the answer was cut or is "
@@ -120,6 +131,9 @@ def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
 
         def parse_ohlcvs(self, ohlcvs: Any, market: Any = None, *_: Any, **__: Any) -> list[Any]:
             return [self.parse_ohlcv(row, market) for row in ohlcvs or []]
+
+        def parse_trades(self, trades: Any, market: Any = None, *_: Any, **__: Any) -> Any:
+            return super().parse_trades(trades, market)  # cut to no window: it drops odd rows
 
     Guarded.__name__ = base.__name__
     return Guarded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import ccxt
@@ -76,7 +78,7 @@ def translate(
     kind = _kind(error, status)
     advice = _ADVICE.get(kind, "change the request")
     shown = f" (HTTP {status})" if status is not None and status >= 400 else ""  # noqa: PLR2004
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = _words(error)[:300] or type(error).__name__
     return kind(
         f"{exchange} didn't give {asked}{shown}: {text}; {advice}",
         retry_after=_retry_after(headers) if kind in (RateLimited, SourceUnavailable) else None,
@@ -88,7 +90,7 @@ def _kind(error: Exception, status: int | None) -> type[SourceError]:
         return RateLimited
     if status in _CLOSED_DOORS:
         return AccessDenied
-    if status in _MISSING:
+    if status in _MISSING or _is_refusal(error, status):
         return RequestRefused
     if _is_cut(error):
         return BadResponse
@@ -97,14 +99,33 @@ def _kind(error: Exception, status: int | None) -> type[SourceError]:
             return ours
     if status is not None and status >= _SERVER_ERROR:
         return SourceUnavailable
+    if isinstance(error.__cause__, requests.ConnectionError):  # TLS, which ccxt thinks is refusal
+        return NetworkFailed
     if isinstance(error, ccxt.ExchangeError):
         return RequestRefused
     return BadResponse  # ccxt's parsers stumble over an answer of another shape
 
 
+def _is_refusal(error: Exception, status: int | None) -> bool:
+    """Tell a 4xx that ccxt knows only the status of; it takes each for a passing outage."""
+    known_by_status = type(error) is ccxt.ExchangeNotAvailable and f" {status} " in str(error)
+    return known_by_status and status in range(400, 500)
+
+
 def _is_cut(error: Exception) -> bool:
-    cut = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError)
+    cut = (
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+        requests.exceptions.InvalidHeader,
+    )
     return isinstance(error.__cause__, cut)
+
+
+def _words(error: Exception) -> str:
+    """Give the message, with the reason that ccxt leaves in the cause."""
+    cause = error.__cause__
+    said = [error, cause] if isinstance(cause, requests.RequestException) else [error]
+    return ": ".join(text for each in said if (text := " ".join(str(each).split())))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -112,4 +133,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         return max(0.0, float(text))
     except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None

@@ -140,6 +140,7 @@ class CcxtMarketData:
         del until
         client = self._with_markets()
         market = self._find(client, symbol)
+        self._check_volume(market)
         if binance.serves(self.exchange, market):
             return binance.trades(client, market, cursor)
         return ccxt_pages.trades(client, market, cursor, self._capability(client).trade_page)
@@ -190,9 +191,10 @@ class CcxtMarketData:
             else:
                 with client.asking("its markets") as ccxt:
                     ccxt.load_markets(True)
-                market_cache.write(
-                    self.identity, list(client.ccxt.markets.values()), version=version
-                )
+                if client.ccxt.markets:  # none at all is an exchange in trouble, not news for a day
+                    market_cache.write(
+                        self.identity, list(client.ccxt.markets.values()), version=version
+                    )
             return client
 
     def _find(self, client: Client, symbol: str) -> dict[str, Any]:
@@ -219,8 +221,8 @@ class CcxtMarketData:
         if contract and not (unit == "base" and market.get("linear")):
             raise UnsupportedBySource(
                 f"{self.exchange} counts the volume of {market['symbol']} in contracts, and nobody "
-                "has made sure what one is worth; candles give volume in base, so ask for a spot "
-                "market, or for a linear contract of binance, binanceusdm or bybit"
+                "has made sure what one is worth; candles and trades are counted in base, so ask "
+                "for a spot market, or for a linear contract of binance, binanceusdm or bybit"
             )
 
     def _measure_offset(self) -> float:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from gekko_lab.sources.capabilities import Capability
     from gekko_lab.sources.ccxt_client import Client
 
+_SIDES = ("buy", "sell")
+
 
 def candles(
     client: Client,
@@ -27,7 +29,8 @@ def candles(
     """Give the candles of the window, or of the newest page where that is all there is."""
     since, until = window
     wanted = timeframe.between(since, until)
-    with client.asking(f"candles of {market['symbol']} {timeframe}") as ccxt:
+    asked = f"candles of {market['symbol']} {timeframe}"
+    with client.asking(asked) as ccxt, client.decoding():
         rows = ccxt.fetch_ohlcv(
             market["symbol"],
             str(timeframe),
@@ -35,7 +38,7 @@ def candles(
             None if known.newest_only else min(wanted, known.page_size),
             {"until": until - 1} if known.sends_until else {},
         )
-    frame = _in_order(_candle_frame(rows), known)
+        frame = _in_order(_candle_frame(rows), known)
     opens = frame["timestamp"]
     beyond = opens.filter(opens >= until)
     inside = frame.filter(pl.col("timestamp") < until)
@@ -44,7 +47,7 @@ def candles(
     full = known.newest_only and len(frame) >= known.page_size - 1
     return Page(
         inside.with_columns(as_time()).select(CANDLES_FULL.names()),
-        resumes_at=int(beyond[0]) if len(beyond) else None,
+        resumes_at=min(beyond, default=None),  # nobody checks the order of those rows
         oldest=int(opens[0]) if full else None,
     )
 
@@ -57,28 +60,35 @@ def trades(
     The next page begins at the last one's time, not behind it, as more trades may share that
     millisecond; whoever joins the pages leaves the repeated ones out.
     """
-    with client.asking(f"trades of {market['symbol']}") as ccxt:
-        rows = ccxt.fetch_trades(market["symbol"], cursor.time, page_size)
-    frame = _trade_frame(rows).filter(pl.col("timestamp") >= cursor.time)
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding():
+        frame = _trade_frame(ccxt.fetch_trades(market["symbol"], cursor.time, page_size))
+    frame = frame.filter(pl.col("timestamp") >= cursor.time)
     if frame.is_empty():
         return TradePage(frame.with_columns(as_time()), None)
     last = int(frame["timestamp"][-1])
-    following: TradeCursor | None = TradeCursor(last)
-    if last == cursor.time:
-        if len(frame) >= page_size:
-            raise BadResponse(
-                f"{client.exchange} gives {len(frame)} trades of {market['symbol']} in one "
-                "millisecond and no way past them"
-            )
-        following = None
-    return TradePage(frame.with_columns(as_time()), following)
+    if last > cursor.time:
+        return TradePage(frame.with_columns(as_time()), TradeCursor(last))
+    if len(frame) >= page_size or _has_newer(client, market, last, page_size):
+        raise BadResponse(
+            f"{client.exchange} gives {len(frame)} trades of {market['symbol']} in one "
+            "millisecond and no way past them"
+        )
+    return TradePage(frame.with_columns(as_time()), None)
+
+
+def _has_newer(client: Client, market: dict[str, Any], time: int, page_size: int) -> bool:
+    """Tell whether trades follow that a page which holds but one moment should have held."""
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding():
+        frame = _trade_frame(ccxt.fetch_trades(market["symbol"], time + 1, page_size))
+    return bool((frame["timestamp"] > time).any())
 
 
 def oldest_trade(client: Client, market: dict[str, Any], since: int, page_size: int) -> int | None:
     """Tell from when on trades are served, where the exchange ignores `since`; else None."""
-    with client.asking(f"trades of {market['symbol']}") as ccxt:
-        old = _trade_frame(ccxt.fetch_trades(market["symbol"], since, page_size))
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding():
         new = _trade_frame(ccxt.fetch_trades(market["symbol"], None, page_size))
+        # asked later, so that trades which come in between don't make it look older
+        old = _trade_frame(ccxt.fetch_trades(market["symbol"], since, page_size))
     if old.is_empty() or new.is_empty() or new["timestamp"][0] <= since:
         return None
     heeded = old["timestamp"][0] < new["timestamp"][0]
@@ -96,7 +106,8 @@ def _candle_frame(rows: list[list[Any]]) -> pl.DataFrame:
         )
         frame = pl.DataFrame({name: pl.Series(columns[name], dtype=schema[name]) for name in names})
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise BadResponse(f"rows that are no candles: {rows[:2]}") from error
+        raise BadResponse(f"rows that are no candles: {rows[:2]}; try again") from error
+    _check_times(frame)
     return frame.with_columns(
         pl.lit(None, dtype=CANDLES_FULL[name]).alias(name)
         for name in CANDLES_FULL.names()[len(names) :]
@@ -114,12 +125,22 @@ def _in_order(frame: pl.DataFrame, known: Capability) -> pl.DataFrame:
 def _trade_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     if not rows:
         return empty({**dict(TRADES), "timestamp": pl.Int64()})
-    return pl.DataFrame(
+    sides = [row.get("side") for row in rows]
+    frame = pl.DataFrame(
         {
             "timestamp": pl.Series([row["timestamp"] for row in rows], dtype=pl.Int64),
             "id": pl.Series([row.get("id") for row in rows], dtype=pl.String),
-            "side": pl.Series([row.get("side") for row in rows], dtype=SIDE),
+            "side": pl.Series([s if s in _SIDES else None for s in sides], dtype=SIDE),
             "price": pl.Series([row["price"] for row in rows], dtype=pl.Float64),
             "amount": pl.Series([row["amount"] for row in rows], dtype=pl.Float64),
         }
     )
+    _check_times(frame)
+    return frame
+
+
+def _check_times(frame: pl.DataFrame) -> None:
+    """Raise where a row has no time, as a comparison would drop it in silence."""
+    if frame["timestamp"].null_count():
+        row = frame.filter(pl.col("timestamp").is_null()).row(0, named=True)
+        raise BadResponse(f"rows without a time, such as {row}; try again")

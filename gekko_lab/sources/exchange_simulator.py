@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.errors import UnknownSymbol
-from gekko_lab.simulation import GENESIS, Parameters, SimulatedMarket
+from gekko_lab.simulation import GENESIS, HORIZON, Parameters, SimulatedMarket
 from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
 from gekko_lab.sources.suggest import nearest
 
@@ -120,6 +120,7 @@ class ExchangeSimulator:
 
     def trades(self, symbol: str, cursor: TradeCursor, until: int) -> TradePage:
         """Give the trades of the next six hours from the cursor on."""
+        until = min(until, HORIZON)
         end = min(until, max(cursor.time, GENESIS) + _TRADE_WINDOW)
         frame = self._simulated.trades(symbol, cursor.time, end)
         return TradePage(

@@ -35,9 +35,9 @@ def read(identity: str, *, version: str, newer_than: float | None = None) -> Any
     except (OSError, ValueError):
         return None
     least = time.time() - KEPT_S if newer_than is None else newer_than
-    if not isinstance(kept, dict) or kept.get("version") != version:
+    if not _is_whole(kept) or kept["version"] != version:
         return None
-    return kept.get("markets") if least <= kept.get("saved", 0) <= time.time() else None
+    return kept["markets"] if least <= kept["saved"] <= time.time() else None
 
 
 def write(identity: str, markets: Sequence[Any], *, version: str) -> None:
@@ -54,6 +54,14 @@ def write(identity: str, markets: Sequence[Any], *, version: str) -> None:
     except (OSError, TypeError):
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _is_whole(kept: Any) -> bool:  # noqa: ANN401 (whatever a file holds)
+    if not isinstance(kept, dict) or not {"version", "saved", "markets"} <= kept.keys():
+        return False
+    markets = kept["markets"]
+    listed = isinstance(markets, list) and all(isinstance(market, dict) for market in markets)
+    return listed and isinstance(kept["saved"], (int, float))
 
 
 def _file(identity: str) -> Path:

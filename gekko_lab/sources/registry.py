@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ ENTRY_POINTS = "gekko_lab.sources"
 
 SIMULATOR = "simulator"
 
+_finding = threading.RLock()  # a source each for threads that ask at once would be a limit each
+
 
 def find_source(exchange: str | Source) -> Source:
     """Give the source for the name of an exchange; a source is given back as it is.
@@ -35,7 +38,8 @@ def find_source(exchange: str | Source) -> Source:
         When it is neither a name nor a source.
     """
     if isinstance(exchange, str):
-        return _named(exchange)
+        with _finding:
+            return _named(exchange)
     if _is_source(exchange):
         return exchange
     raise InvalidType(
@@ -89,14 +93,14 @@ def _plugins() -> Mapping[str, EntryPoint]:
 
 def _load(plugin: EntryPoint) -> Source:
     try:
-        source = plugin.load()()
+        source: Source = plugin.load()()
     except GekkoLabError:
         raise
     except Exception as error:
         raise SourceError(
             f"the plugin {plugin.value} for exchange {plugin.name!r} can't be loaded: {error}"
         ) from error
-    if not isinstance(source, Source):
+    if not _is_source(source):
         raise SourceError(
             f"the plugin {plugin.value} for exchange {plugin.name!r} isn't a source; "
             "gekko_lab.sources.contract.check_source tells what it lacks"

@@ -1,0 +1,32 @@
+"""Contender: vectorbt's CCXTData.download, as pandas. Its decoding is ccxt's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ccxt
+import pandas as pd
+import task
+import vectorbt
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def fetched(given: task.Task) -> pd.DataFrame:
+    exchange = ccxt.binance(given.config)
+    data: Any = vectorbt.CCXTData.download(
+        given.symbol,
+        exchange=exchange,
+        timeframe="1m",
+        start=pd.Timestamp(given.since, unit="ms", tz="UTC"),
+        end=pd.Timestamp(given.until, unit="ms", tz="UTC"),
+        limit=task.PAGE,
+        show_progress=False,
+    )
+    table: pd.DataFrame = data.get()
+    return table
+
+
+if __name__ == "__main__":
+    task.run(fetched, None, task.pandas_columns, "vectorbt", "ccxt", "pandas", "orjson")

@@ -1,0 +1,97 @@
+"""Measure everything, or what is named, and write `results/`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fetch
+import imports
+import report
+from environments import NAMES, Environments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+README = HERE / "README.md"
+BEGIN, END = "<!-- results: written by run.py -->", "<!-- end of results -->"
+FOLDER = Path(tempfile.gettempdir(), "gekko-lab-benchmarks")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Do what the command line says."""
+    given = _parser().parse_args(arguments)
+    environments = Environments(given.peers, dict(given.python))
+    if "fetch" in given.what:
+        _write("fetch", fetch.measure(environments, given.rounds))
+    if "imports" in given.what:
+        _write("imports", imports.measure(environments, given.import_rounds))
+    text = _results()
+    (RESULTS / "results.md").write_text(text, encoding="utf-8")
+    _into_readme(text)
+    print(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "what", nargs="*", default=["fetch", "imports"], help="fetch, imports; default both"
+    )
+    parser.add_argument(
+        "--peers", type=Path, default=FOLDER, help=f"folder of environments; default {FOLDER}"
+    )
+    parser.add_argument(
+        "--python",
+        type=_named,
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help=f"use this Python for an environment ({', '.join(NAMES)}) instead of making one",
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="of fetches; default 7")
+    parser.add_argument("--import-rounds", type=int, default=21, help="default 21")
+    return parser
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, found, path = text.partition("=")
+    if name not in NAMES or not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=PATH, NAME one of {NAMES}")
+    return name, path
+
+
+def _write(name: str, result: dict[str, Any]) -> None:
+    result |= {"cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(result, indent=1)
+    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _results() -> str:
+    """Give the tables of what has been measured so far."""
+    parts = []
+    for name, table in (("fetch", report.fetch_table), ("imports", report.imports_table)):
+        file = RESULTS / f"{name}.json"
+        if file.exists():
+            result = json.loads(file.read_text(encoding="utf-8"))
+            parts.append(table(result))
+            if name == "fetch":
+                parts += [report.spread(result), report.versions_line(result)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _into_readme(text: str) -> None:
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
