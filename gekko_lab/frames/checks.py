@@ -136,12 +136,14 @@ def _steps(times: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _on_grid(times: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.bool_]:
+    on: NDArray[np.bool_]
     if timeframe.milliseconds is not None:
-        return (times - timeframe.origin * 1000) % (timeframe.milliseconds * 1000) == 0
+        on = (times - timeframe.origin * 1000) % (timeframe.milliseconds * 1000) == 0
+        return on
     months = times.astype("datetime64[us]").astype("datetime64[M]")
     begins = months.astype("datetime64[us]").astype(np.int64) == times
     count = timeframe.count * (12 if timeframe.unit == "y" else 1)
-    on: NDArray[np.bool_] = begins & (months.astype(np.int64) % count == 0)
+    on = begins & (months.astype(np.int64) % count == 0)
     return on
 
 
