@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType, UnknownSymbol
 from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
+from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.simulation import aggregate, listing, rows, tape
 from gekko_lab.simulation.history import FIRST_MINUTE, History
@@ -202,10 +202,9 @@ class SimulatedMarket:
             raise InvalidType(f"symbol is {symbol!r}: use a string such as 'BTC/USDT'")
         market = self._history.markets.get(symbol)
         if market is None:
-            near = get_close_matches(symbol.upper(), self._rules, n=3, cutoff=0.4)
             raise UnknownSymbol(
-                f"the simulated market doesn't list {symbol!r}: use one of its "
-                f"{len(self._rules)} symbols, such as {', '.join(near or list(self._rules)[:3])}"
+                f"the simulated market doesn't list {symbol!r} among its {len(self._rules)} "
+                f"symbols.{nearest(symbol, self._rules)}"
             )
         return market
 

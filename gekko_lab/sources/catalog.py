@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from gekko_lab.errors import InvalidType, UnknownExchange
-from gekko_lab.sources.suggest import nearest
+from gekko_lab.market.suggest import nearest
 
 _FILE = Path(__file__).with_name("ccxt_exchanges.json")
 

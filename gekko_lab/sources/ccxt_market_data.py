@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gekko_lab.errors import InvalidType, UnknownSymbol, UnsupportedBySource
+from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.sources import catalog, market_cache
 from gekko_lab.sources.capabilities import Capability, capability
-from gekko_lab.sources.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.errors import UnknownSymbol
+from gekko_lab.market.suggest import nearest
 from gekko_lab.simulation import GENESIS, HORIZON, Parameters, SimulatedMarket
 from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
-from gekko_lab.sources.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

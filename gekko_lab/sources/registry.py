@@ -11,10 +11,10 @@ import polars as pl
 
 from gekko_lab.errors import GekkoLabError, InvalidType, SourceError, UnknownExchange
 from gekko_lab.frames.schemas import EXCHANGES
+from gekko_lab.market.suggest import nearest
 from gekko_lab.sources import catalog
 from gekko_lab.sources.capabilities import CAPABILITIES
 from gekko_lab.sources.source import Source
-from gekko_lab.sources.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
