@@ -52,6 +52,20 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
 
 
+class _Answer:
+    """What one round of asking for a range brought."""
+
+    def __init__(self, page: Page) -> None:
+        self.frame = page.frame
+        self.resumes_at = page.resumes_at
+        self.failures: list[Failure] = []
+
+    def add(self, page: Page) -> None:
+        """Put another page behind it."""
+        self.frame = self.frame.vstack(page.frame)
+        self.resumes_at = page.resumes_at
+
+
 class Series:
     """The candles of one market and timeframe, as a source hands them out.
 
@@ -106,66 +120,64 @@ class Series:
         return self._completed(span, page)
 
     def _completed(self, span: Span, page: Page) -> Outcome:
-        frame = page.frame
-        resumes_at = page.resumes_at
-        if len(frame) == self.timeframe.between(*span):  # checked rows, so none is missing
-            return Outcome(frame, resumes_at=resumes_at)
-        failures = []
-        for doubt in self._doubts(span, page):
+        if len(page.frame) == self.timeframe.between(*span):  # checked rows, so none is missing
+            return Outcome(page.frame, resumes_at=page.resumes_at)
+        answer = self._followed(span, page) if self.paging.dense else _Answer(page)
+        failures = answer.failures
+        frame, resumes_at = answer.frame, answer.resumes_at
+        for doubt in self._doubts(span, answer):
             try:
-                early = doubt.until == span.until and page.resumes_at is None
-                silences = self._silences(ended_early=early and not page.frame.is_empty())
-                found, resumes = self._settle(doubt, silences=silences)
+                again = self._followed(doubt, self.page(doubt))
             except SourceError as error:
                 failures += [Failure(hole, error) for hole in self._holes(frame, doubt)]
                 continue
-            frame = _joined(frame, found)
+            frame = _joined(frame, again.frame)
+            failures += again.failures
             if doubt.until == span.until:
-                resumes_at = _earlier(resumes_at, resumes)
-        holes = subtract(self._holes(frame, span), [failure.span for failure in failures])
-        return Outcome(frame, holes, resumes_at, failures)
+                resumes_at = _earlier(resumes_at, again.resumes_at)
+        holes = self._holes(frame, span)
+        failures = [
+            Failure(hole, failure.error)
+            for failure in failures
+            for hole in self._holes(frame, failure.span)
+        ]
+        return Outcome(
+            frame, subtract(holes, [failure.span for failure in failures]), resumes_at, failures
+        )
 
-    def _settle(self, doubt: Span, *, silences: int) -> tuple[pl.DataFrame, int | None]:
-        """Ask for a doubtful range until answers are silent about the rest of it.
+    def _followed(self, span: Span, page: Page) -> _Answer:
+        """Ask on behind an answer that ended early, until the whole range is answered.
 
-        An answer may end early without a word, where the exchange's pages are shorter than they
-        were; so its last candle is as far as it is believed. Only an answer without a candle, or
-        with one from behind the range, is silence.
+        Pages may be shorter than they were, so an answer is believed up to its last candle. The
+        rest is answered by one without a candle, or with one from behind the range.
         """
-        found = [empty(CANDLES_FULL)]
-        while True:
-            again = self.page(doubt)
-            found.append(again.frame)
-            silences -= again.frame.is_empty() or again.resumes_at is not None
-            if silences <= 0:
-                return pl.concat(found).unique("timestamp"), again.resumes_at
-            if again.frame.is_empty():
-                continue
-            last = again.frame.select(milliseconds().last()).item()
-            doubt = Span(self.timeframe.next(last), doubt.until)
-            if doubt.since >= doubt.until:
-                return pl.concat(found).unique("timestamp"), None
-            silences = self._silences(ended_early=True)
+        answer = _Answer(page)
+        while not page.frame.is_empty() and page.resumes_at is None:
+            last = page.frame.select(milliseconds().last()).item()
+            rest = Span(self.timeframe.next(last), span.until)
+            if rest.since >= rest.until:
+                break
+            try:
+                page = self.page(rest)
+            except SourceError as error:
+                answer.failures.append(Failure(rest, error))
+                break
+            answer.add(page)
+        return answer
 
-    def _silences(self, *, ended_early: bool) -> int:
-        """Give how many more answers must be silent about a range that an answer didn't mention.
-
-        Where every candle should exist, an answer that ended early has not said anything yet.
-        """
-        return 2 if self.paging.dense and ended_early else 1
-
-    def _doubts(self, span: Span, page: Page) -> list[Span]:
-        """Give what one answer doesn't settle.
+    def _doubts(self, span: Span, answer: _Answer) -> list[Span]:
+        """Give what is asked for a second time.
 
         Where every candle should exist, that is each hole. Elsewhere a hole with candles on both
         sides is a time without trades, and only the ends of the page are in doubt.
         """
-        holes = self._holes(page.frame, span)
+        failed = [failure.span for failure in answer.failures]
+        holes = subtract(self._holes(answer.frame, span), failed)
         if not holes:
             return []
         if self.paging.dense:
             return [Span(holes[0].since, holes[-1].until)]
-        settled = page.resumes_at is not None
+        settled = answer.resumes_at is not None
         return [
             hole
             for hole in holes

@@ -199,11 +199,17 @@ def find_timeframe(candles: pl.DataFrame) -> Timeframe | None:
 
 
 def aggregates(columns: Iterable[str]) -> list[pl.Expr]:
-    """Give what makes one candle of many, for those of its columns."""
+    """Give what makes one candle of many, for those of its columns.
+
+    A quiet row, without volume and at one price, repeats the last price. It is no trade of the
+    longer candle, so it counts only where there is no volume at all.
+    """
+    quiet = (pl.col("volume") == 0) & (pl.col("high") == pl.col("low"))
+    counts = ~quiet | ~(pl.col("volume") > 0).any()
     rules = {
-        "open": pl.col("open").first(),
-        "high": pl.col("high").max(),
-        "low": pl.col("low").min(),
+        "open": pl.col("open").filter(counts).first(),
+        "high": pl.col("high").filter(counts).max(),
+        "low": pl.col("low").filter(counts).min(),
         "close": pl.col("close").last(),
         "volume": pl.col("volume").sum(),
     }

@@ -39,13 +39,18 @@ def candles_from_trades(trades: pl.DataFrame, timeframe: Timeframe) -> pl.DataFr
 
 
 def join_candles(candles: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
-    """Give the longer candles of shorter ones, in order; what is missing is left out."""
+    """Give the longer candles of shorter ones, in order; what is missing is left out.
+
+    As on the real exchange the first trade opens a candle, not a quiet minute before it.
+    """
+    alive = (pl.col("volume") > 0) | (pl.col("high") > pl.col("low"))
+    told = alive | ~(pl.col("volume") > 0).any()
     return _collect(
         candles,
         timeframe,
-        open=pl.col("open").first(),
-        high=pl.col("high").max(),
-        low=pl.col("low").min(),
+        open=pl.col("open").filter(told).first(),
+        high=pl.col("high").filter(told).max(),
+        low=pl.col("low").filter(told).min(),
         close=pl.col("close").last(),
         volume=pl.col("volume").sum(),
         quote_volume=_known_sum("quote_volume"),

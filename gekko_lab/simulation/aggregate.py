@@ -72,17 +72,33 @@ def _opens(timeframe: Timeframe, start: int, until: int) -> NDArray[np.int64]:
 
 
 def minutes(rows: Minutes, starts: NDArray[np.int64]) -> Candles:
-    """Aggregate 1m candles; each result begins at one of `starts`, the last ends with the rows."""
+    """Aggregate 1m candles; each result begins at one of `starts`, the last ends with the rows.
+
+    A minute without trades has the last price, which is no trade of the longer candle: it counts
+    only where the whole candle has none.
+    """
     at = starts - starts[0]
     ends = np.append(at[1:], rows.minute.size) - 1
+    traded = rows.count > 0
+    first = _next_marked(traded)[at]
+    any_trade = first <= ends
+    highs = np.where(traded, rows.high, 0)
+    lows = np.where(traded, rows.low, np.iinfo(np.int64).max)
     return Candles(
-        open=rows.open[at],
-        high=np.maximum.reduceat(rows.high, at),
-        low=np.minimum.reduceat(rows.low, at),
+        open=rows.open[np.where(any_trade, first, at)],
+        high=np.where(any_trade, np.maximum.reduceat(highs, at), rows.close[at]),
+        low=np.where(any_trade, np.minimum.reduceat(lows, at), rows.close[at]),
         close=rows.close[ends],
         lots=np.add.reduceat(rows.lots, at),
         count=np.add.reduceat(rows.count, at),
     )
+
+
+def _next_marked(marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Give the place of the first marked row from each on; behind the last, the number of rows."""
+    places = np.where(marks, np.arange(marks.size), marks.size)
+    found: NDArray[np.int64] = np.minimum.accumulate(places[::-1])[::-1]
+    return found
 
 
 def with_cost(candles: Candles, starts: NDArray[np.int64], tapes: Iterable[Tape]) -> Candles:

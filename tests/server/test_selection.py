@@ -52,6 +52,8 @@ def expected(truth):
 
 
 def _joined(rows):
+    volume = any(row[5] > 0 for row in rows)
+    rows = [row for row in rows if row[5] > 0 or row[2] > row[3] or not volume]
     return (
         rows[0][1],
         max(row[2] for row in rows),

@@ -30,8 +30,11 @@ def aggregate(minutes: pl.DataFrame, timeframe: Timeframe, step: float) -> list[
     made: dict[int, list] = {}
     for time, open_, high, low, close, volume, _, count in minutes.iter_rows():
         key = timeframe.floor(round(time.timestamp() * 1000))
-        row = made.setdefault(key, [open_, high, low, close, 0, 0])
-        row[1], row[2], row[3] = max(row[1], high), min(row[2], low), close
+        row = made.get(key)
+        if row is None or (count and not row[5]):  # the first trade opens a candle
+            row = made[key] = [open_, high, low, close, 0, 0]
+        if count:
+            row[1], row[2], row[3] = max(row[1], high), min(row[2], low), close
         row[4] += round(volume / step)
         row[5] += count
     return [(key, *row) for key, row in made.items()]
@@ -135,7 +138,7 @@ def test_the_last_candle_closes_with_the_history():
 def test_an_unknown_symbol_names_its_neighbors():
     with pytest.raises(UnknownSymbol, match="BTC/USDT"):
         MARKET.candles("BTC/USTD", tf("1m"), T0, T0 + MINUTE)
-    with pytest.raises(UnknownSymbol, match="USD/USDT"):
+    with pytest.raises(UnknownSymbol, match="among its 45 symbols"):
         MARKET.trades("?", T0, T0 + MINUTE)
     with pytest.raises(InvalidType, match="string"):
         MARKET.trades(None, T0, T0 + MINUTE)

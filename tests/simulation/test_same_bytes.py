@@ -28,9 +28,9 @@ WINDOWS = {
     ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "5bbee6570aa8dfb5",
     ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "919695957dadd706",
     ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "98855090c1b19ea7",
-    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ac36c453dad5588d",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "805faaf8ab3959f6",
     ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "4b007aa7fcce6252",
-    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "033e700a628ea3f9",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "203f9c3179c12642",
 }
 CHOICES = {
     "": Parameters(),
