@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             return _answer(given)
+        except BrokenPipeError:  # the reader, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return DONE
         except RequestError as error:
             return _failed(error, WRONG_REQUEST)
         except (GekkoLabError, DataError, OSError) as error:
@@ -114,7 +118,7 @@ def _add_symbols(commands: Any) -> None:  # noqa: ANN401
 
 
 def _add_range(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("timeframe", nargs="?", default="1h", help="such as 1m, 1h, 1d; default 1h")
+    parser.add_argument("timeframe", nargs="?", help="such as 1m, 1h, 1d; default 1h")
     parser.add_argument("--since", help="first time: 2024-01-31, 2024-01-31T12:00Z or 30d ago")
     parser.add_argument("--until", help="end, not included")
     parser.add_argument("--limit", type=int, help="so many rows; 500 without --since")
@@ -159,14 +163,20 @@ def _run(given: argparse.Namespace, exchange: str | Source) -> None:
         frame = gekko_lab.fetch_trades(exchange, given.symbol, **asked)
     else:
         asked["columns"] = "full" if given.full else "base"
-        frame = gekko_lab.fetch(exchange, given.symbol, given.timeframe, **asked)
+        frame = gekko_lab.fetch(exchange, given.symbol, _timeframe(given), **asked)
     _deliver(given, frame)
+
+
+def _timeframe(given: argparse.Namespace) -> str:
+    return given.timeframe or "1h"
 
 
 def _refuse_with_trades(given: argparse.Namespace) -> None:
     for name in ("chart", "full"):
         if getattr(given, name):
             raise RequestError(f"--{name} is for candles; leave it out with --trades")
+    if given.timeframe is not None:
+        raise RequestError(f"trades have no timeframe; leave out {given.timeframe!r} with --trades")
 
 
 def _symbols(given: argparse.Namespace) -> None:
@@ -177,7 +187,7 @@ def _symbols(given: argparse.Namespace) -> None:
 def _deliver(given: argparse.Namespace, frame: Any) -> None:  # noqa: ANN401
     write(frame, given.out, given.format)
     if given.chart:
-        title = f"{getattr(given, 'exchange', 'simulator')} {given.symbol} {given.timeframe}"
+        title = f"{getattr(given, 'exchange', 'simulator')} {given.symbol} {_timeframe(given)}"
         write_chart(frame, given.chart, title=title)
 
 

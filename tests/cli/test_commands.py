@@ -452,3 +452,22 @@ def test_a_terminal_without_unicode_sees_the_table():
     done = run(*asked, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"shape: (3, 6)" in done.stdout
+
+
+def test_a_timeframe_of_trades_is_refused(capsys):
+    assert main(["fetch", "simulator", "BTC/USDT", "5m", "--trades", "--limit", "2"]) == 2
+    assert "trades have no timeframe; leave out '5m'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX pipe")
+def test_a_reader_that_has_seen_enough_is_no_error():
+    asked = ["fetch", "simulator", "BTC/USDT", "1m", "--until", "2024-01-01", "--limit", "20000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gekko_lab", *asked, "--out", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout.readline().startswith(b"timestamp,open")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

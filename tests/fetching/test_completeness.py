@@ -21,6 +21,7 @@ KINDS = [
     *("double_rows", "shuffle_rows", "reverse_rows", "drop_rows", "short_page", "empty_page"),
     *("truncated", "nan_rows", "shift_rows", "null"),
 ]
+LIES = {"drop_rows", "short_page", "empty_page"}  # answers that look sound
 
 minutes = st.integers(0, LENGTH)
 spans = st.tuples(minutes, minutes).map(sorted).filter(lambda span: span[0] < span[1])
@@ -75,7 +76,8 @@ def test_the_result_is_the_truth_or_names_what_is_missing(
     time = pl.col("timestamp").dt.epoch("ms")
     for begin, end in holes:
         whole = whole.filter((time < begin) | (time >= end))
-    if len(spoils) <= 1:  # a lie that is never told twice in a row is always found out
+    lies = sum(fault.count for fault in spoils if fault.kind in LIES)
+    if lies <= 1 and len(spoils) <= 1:  # a lie that is told once is always found out
         assert report is None
         truth = whole.tail(newest) if newest else whole
         assert candles.equals(truth)
