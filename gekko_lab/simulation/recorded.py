@@ -93,10 +93,10 @@ def trades_from_candles(
     width_ms = width.milliseconds or 0
     opens = table["timestamp"].dt.epoch("ms").to_numpy()
     rows = Minutes(
-        (opens - width.origin) // width_ms,
-        *(prices[name] for name in _PRICES),
-        count,
-        _units(numbers["volume"], step),
+        minute=(opens - width.origin) // width_ms,
+        **prices,
+        count=count,
+        lots=_units(numbers["volume"], step),
     )
     made = tape.tape(keyed.key("recorded", seed), rows, width_ms=width_ms)
     price = _prices(made, rows, numbers, tick)
