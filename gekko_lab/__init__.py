@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.trades import fetch_trades
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.simulation import Currency
+    from gekko_lab.simulation.recorded import trades_from_candles
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
@@ -41,6 +42,7 @@ __all__ = [
     "resample",
     "symbols",
     "timeframes",
+    "trades_from_candles",
 ]
 
 _HOMES = {
@@ -55,6 +57,7 @@ _HOMES = {
     "resample": "gekko_lab.frames.resample",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",
+    "trades_from_candles": "gekko_lab.simulation.recorded",
 }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.minutes import Market
     from gekko_lab.simulation.tape import Tape
 
-_SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
+SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
 
 
 def candles(
@@ -46,7 +46,7 @@ def trades(market: Market, made: Tape) -> pl.DataFrame:
     columns = {
         "timestamp": _moments(made.time),
         "id": made.id,
-        "side": _SIDES.gather((made.side < 0).astype(np.uint32)),
+        "side": SIDES.gather((made.side < 0).astype(np.uint32)),
         "price": exact.decimal(made.ticks, market.price_decimals),
         "amount": exact.decimal(made.lots, market.amount_decimals),
     }

@@ -72,7 +72,7 @@ class _Rows:
         return np.maximum.accumulate(np.where(marks, np.arange(marks.size), 0))
 
 
-def tape(stream: int, candles: Minutes) -> Tape:
+def tape(stream: int, candles: Minutes, *, width_ms: int = _MINUTE_MS) -> Tape:
     """Make the trades of candles.
 
     Parameters
@@ -82,6 +82,8 @@ def tape(stream: int, candles: Minutes) -> Tape:
     candles : Minutes
         Candles in ticks and lots. One trade needs a flat candle, and a high or a low beyond open
         and close a trade more each; lots are at least as many as trades.
+    width_ms : int
+        What `candles.minute` counts, for candles that are no minutes.
 
     Returns
     -------
@@ -96,9 +98,8 @@ def tape(stream: int, candles: Minutes) -> Tape:
     order = _orders(stream, rows)
     side = _sides(stream, rows, candles, order)
     ticks = _prices(stream, rows, candles, side)
-    return Tape(
-        rows.id, _times(stream, rows, candles, order), side, ticks, _lots(stream, rows, candles)
-    )
+    time = candles.minute[rows.row] * width_ms + _elapsed(stream, rows, candles, order, width_ms)
+    return Tape(rows.id, time, side, ticks, _lots(stream, rows, candles))
 
 
 def _rows(candles: Minutes) -> _Rows:
@@ -116,10 +117,10 @@ def _orders(stream: int, rows: _Rows) -> NDArray[np.int64]:
     return rows.before(new)
 
 
-def _times(
-    stream: int, rows: _Rows, candles: Minutes, order: NDArray[np.int64]
+def _elapsed(
+    stream: int, rows: _Rows, candles: Minutes, order: NDArray[np.int64], width_ms: int
 ) -> NDArray[np.int64]:
-    """Spread the orders over their minute in gaps that cluster."""
+    """Spread the orders over their minute, in milliseconds from its begin, in gaps that cluster."""
     key = keyed.key(stream, "gap")
     gap = keyed.draw(tables.EXPONENTIAL, keyed.bits(key, rows.id))
     base = rows.id - rows.place
@@ -131,8 +132,8 @@ def _times(
     elapsed = rows.sums(steps)
     rest = keyed.draw(tables.EXPONENTIAL, keyed.bits(keyed.key(stream, "rest"), candles.minute))
     total = elapsed[rows.last] + (rest * 65536.0).astype(np.int64) + 1
-    within = elapsed * _MINUTE_MS // total[rows.row]
-    return candles.minute[rows.row] * _MINUTE_MS + within
+    within: NDArray[np.int64] = elapsed * width_ms // total[rows.row]
+    return within
 
 
 def _sides(

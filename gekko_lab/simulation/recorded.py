@@ -1,0 +1,212 @@
+"""Trades for candles that were recorded: any OHLCV becomes a tape that adds up to it exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from gekko_lab.errors import DataError, InvalidArgument, InvalidType
+from gekko_lab.frames.checks import check_candles
+from gekko_lab.frames.convert import like, to_polars
+from gekko_lab.frames.resample import find_timeframe
+from gekko_lab.frames.schemas import TIME, TRADES, empty
+from gekko_lab.market.moments import show_time
+from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.simulation import exact, keyed, tape
+from gekko_lab.simulation.minutes import Minutes
+from gekko_lab.simulation.rows import SIDES
+
+# Whole numbers of steps.
+Whole = NDArray[np.int64]
+
+_MOST_DECIMALS = 12
+_NOISE = 2.0**-50  # a few units in a float's last place
+_MOST_UNITS = 2**53  # beyond it a float no longer counts each unit
+_FEWEST, _MOST = 1, 5_000
+_USUAL = 30.0  # trades of a candle with the frame's mean volume, where nothing tells their number
+_PRICES = ("open", "high", "low", "close")
+
+
+def trades_from_candles(
+    candles: object,
+    timeframe: str | None = None,
+    *,
+    seed: int = 0,
+    trades_per_candle: float | None = None,
+) -> Any:  # noqa: ANN401 (the kind of the candles decides)
+    """Give made-up trades that add up to the candles exactly.
+
+    Each candle's open, high, low, close and volume are those of its trades; times, sizes, sides
+    and the way from open to close are drawn as in the simulated market. With other seeds other
+    trades make the same candles.
+
+    Parameters
+    ----------
+    candles : polars or pandas frame
+        Candles of any market, such as recorded ones, as `fetch` returns them. With a column
+        `trade_count` the number of trades is taken from it, where it isn't too small.
+    timeframe
+        Their width; by default the one that their spacing shows. Calendar months are too long.
+    seed
+        Chooses one of the possible tapes.
+    trades_per_candle
+        Trades of a candle with the mean volume; 30 by default, without a column `trade_count`.
+
+    Returns
+    -------
+    polars or pandas frame, as `candles`
+        Trades in order: timestamp (UTC, inside the candle), id (text), side (the taker's), price
+        (on the decimals of the candles' prices), amount (on decimals too; counted in their step
+        they sum up to the volume exactly). A candle without volume has none.
+
+    Raises
+    ------
+    DataError
+        When a row is no possible candle, names the row: high below low, negative volume, off the
+        grid; a price that moved without volume.
+    InvalidArgument
+        When a parameter can't be used.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> hours = gekko_lab.fetch("simulator", "ETH/USDT", "1h", since="2024-01-01", limit=24)
+    >>> trades = gekko_lab.trades_from_candles(hours, seed=7)
+    >>> trades["price"].max() == hours["high"].max()
+    True
+    """
+    _check_parameters(seed, trades_per_candle)
+    table = to_polars(candles)
+    width = _width(table, timeframe)
+    check_candles(table, width)
+    if table.is_empty():
+        return like(empty(TRADES), candles)
+    numbers = {name: table[name].to_numpy() for name in (*_PRICES, "volume")}
+    tick = _decimals(np.concatenate([numbers[name] for name in _PRICES]))
+    prices = {name: _units(numbers[name], tick) for name in _PRICES}
+    step = _decimals(numbers["volume"])
+    count, finer = _counts(table, prices, _units(numbers["volume"], step), trades_per_candle)
+    step += finer
+    width_ms = width.milliseconds or 0
+    opens = table["timestamp"].dt.epoch("ms").to_numpy()
+    rows = Minutes(
+        minute=(opens - width.origin) // width_ms,
+        **prices,
+        count=count,
+        lots=_units(numbers["volume"], step),
+    )
+    made = tape.tape(keyed.key("recorded", seed), rows, width_ms=width_ms)
+    price = _prices(made, rows, numbers, tick)
+    amount = exact.decimal(made.lots, step)
+    return like(_frame(made, price, amount, width.origin), candles)
+
+
+def _check_parameters(seed: object, trades_per_candle: float | None) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise InvalidType(
+            f"seed={seed!r} is a {type(seed).__name__}; give a whole number such as 7"
+        )
+    if trades_per_candle is not None and not _FEWEST <= trades_per_candle <= _MOST:
+        raise InvalidArgument(
+            f"trades_per_candle={trades_per_candle!r}: give a number from {_FEWEST} to {_MOST}"
+        )
+
+
+def _width(table: pl.DataFrame, timeframe: str | None) -> Timeframe:
+    width = find_timeframe(table) if timeframe is None else Timeframe.parse(timeframe)
+    if width is None:
+        if table.is_empty():
+            return Timeframe.parse("1m")
+        raise DataError("too few candles to see their timeframe: name it, such as timeframe='1h'")
+    if width.milliseconds is None:
+        raise InvalidArgument(f"candles of {width} are too long for trades: use weeks at most")
+    return width
+
+
+def _decimals(numbers: NDArray[np.float64]) -> int:
+    """Find the decimals that all numbers have; calculated ones may be a hair off."""
+    off = np.abs(numbers) * _NOISE
+    for decimals in range(_MOST_DECIMALS + 1):
+        units = np.rint(numbers * 10.0**decimals)
+        if np.abs(units).max(initial=0.0) >= _MOST_UNITS:
+            return decimals - 1
+        if np.all(np.abs(units / 10.0**decimals - numbers) <= off):
+            return decimals
+    return _MOST_DECIMALS
+
+
+def _units(numbers: NDArray[np.float64], decimals: int) -> Whole:
+    return np.rint(numbers * 10.0**decimals).astype(np.int64)
+
+
+def _counts(
+    table: pl.DataFrame,
+    prices: dict[str, Whole],
+    lots: Whole,
+    trades_per_candle: float | None,
+) -> tuple[Whole, int]:
+    """Give each candle's number of trades, and how many decimals more its amounts need."""
+    top = np.maximum(prices["open"], prices["close"])
+    bottom = np.minimum(prices["open"], prices["close"])
+    needed = np.where(prices["open"] == prices["close"], 1, 2)
+    needed = needed + (prices["high"] > top) + (prices["low"] < bottom)
+    flat_turn = (prices["open"] == prices["close"]) & (prices["high"] > prices["low"])
+    needed = needed + flat_turn  # it has to come back
+    _check_volumes(table, needed, lots)
+    wanted = _wanted(table, lots, trades_per_candle)
+    traded = lots > 0
+    finer = 0
+    while (lots[traded] * 10**finer < needed[traded]).any():
+        finer += 1
+    count = np.where(traded, np.clip(wanted, needed, np.minimum(lots * 10**finer, _MOST)), 0)
+    return count.astype(np.int64), finer
+
+
+def _check_volumes(table: pl.DataFrame, needed: Whole, lots: Whole) -> None:
+    moved = (lots == 0) & (needed > 1)
+    if moved.any():
+        row = int(np.argmax(moved))
+        time = show_time(int(table["timestamp"].dt.epoch("ms")[row]))
+        raise DataError(
+            f"candle {row} of {len(table)} ({time}) moved without volume: {table.row(row)[1:6]}; "
+            "leave such rows out, or give them their volume"
+        )
+
+
+def _wanted(table: pl.DataFrame, lots: Whole, trades_per_candle: float | None) -> Whole:
+    if trades_per_candle is None and "trade_count" in table.columns:
+        return table["trade_count"].fill_null(0).to_numpy().astype(np.int64)
+    traded = lots[lots > 0]
+    mean = float(traded.mean()) if traded.size else 1.0
+    share = lots / mean * (_USUAL if trades_per_candle is None else trades_per_candle)
+    return np.rint(share).astype(np.int64)
+
+
+def _prices(
+    made: tape.Tape, rows: Minutes, numbers: dict[str, NDArray[np.float64]], tick: int
+) -> NDArray[np.float64]:
+    """Give prices as the candles have them, to the last bit of their floats."""
+    price = exact.decimal(made.ticks, tick)
+    row = np.repeat(np.arange(rows.count.size), rows.count)
+    for name in _PRICES:
+        same = made.ticks == getattr(rows, name)[row]
+        price[same] = numbers[name][row[same]]
+    return price
+
+
+def _frame(
+    made: tape.Tape, price: NDArray[np.float64], amount: NDArray[np.float64], origin: int
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "timestamp": pl.Series((made.time + origin) * 1000, dtype=pl.Int64).cast(TIME),
+            "id": pl.Series(made.id).cast(pl.String),
+            "side": SIDES.gather((made.side < 0).astype(np.uint32)),
+            "price": price,
+            "amount": amount,
+        },
+        schema=TRADES,
+    )
