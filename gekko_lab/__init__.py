@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
     from gekko_lab.frames.resample import gaps, resample
+    from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
@@ -38,6 +39,7 @@ __all__ = [
     "fetch_trades",
     "gaps",
     "options",
+    "realism_report",
     "resample",
     "symbols",
     "timeframes",
@@ -52,6 +54,7 @@ _HOMES = {
     "fetch": "gekko_lab.fetching.candles",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "realism_report": "gekko_lab.realism.report",
     "resample": "gekko_lab.frames.resample",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",

@@ -49,7 +49,7 @@ class Grid:
     volume : numpy.ndarray
         Base; NaN where nothing was traded.
     hourly : numpy.ndarray
-        Returns from the last close of an hour to that of the next.
+        Returns from the last close of an hour to that of the next; NaN across missing hours.
     """
 
     hour: NDArray[np.int64]
@@ -114,7 +114,8 @@ def _hourly(times: NDArray[np.int64], price: Numbers) -> Numbers:
     hours = times // HOUR
     last = np.flatnonzero(np.diff(hours, append=-1))
     changes: Numbers = np.diff(price[last])
-    return changes[np.diff(hours[last]) == 1]
+    changes[np.diff(hours[last]) != 1] = np.nan
+    return changes
 
 
 def measure(grid: Grid) -> Measurements:
@@ -166,7 +167,8 @@ def without_season(grid: Grid) -> Numbers:
     """
     size = np.abs(grid.change)
     usual = hourly_means(grid.hour, size)[grid.hour]
-    return np.divide(size, usual, out=np.full(size.size, np.nan), where=usual > 0)
+    steady: Numbers = np.divide(size, usual, out=np.full(size.size, np.nan), where=usual > 0)
+    return steady
 
 
 def _present(size: Numbers, noise: float, value: float, otherwise: str) -> Measured:
