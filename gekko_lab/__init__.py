@@ -17,6 +17,7 @@ from gekko_lab.settings import options
 
 if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
+    from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
@@ -39,6 +40,7 @@ __all__ = [
     "fetch_trades",
     "gaps",
     "options",
+    "realism_chart",
     "realism_report",
     "resample",
     "symbols",
@@ -54,6 +56,7 @@ _HOMES = {
     "fetch": "gekko_lab.fetching.candles",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
     "resample": "gekko_lab.frames.resample",
     "symbols": "gekko_lab.fetching.tables",
