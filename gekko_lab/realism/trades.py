@@ -234,18 +234,20 @@ def response(found: Flow, lag: int) -> float:
 def mismatches(candles: pl.DataFrame, trades: pl.DataFrame, width: Timeframe | None) -> Measured:
     """Measure fact 33: the candles that differ from their trades in prices, volume or count.
 
-    Compared are those that open after the first and close before the last trade, so that none is
-    built of a part of its trades. A candle without trades must have volume 0.
+    Compared is where there are both: from the first to the last candle, and without the candles of
+    the first and the last trade, which may hold a part of theirs. A candle without trades must have
+    volume 0.
     """
     step = None if width is None else width.milliseconds
     if width is None or step is None:
         return Measured(None, _FEW if width is None else _CALENDAR)
+    span = candles["timestamp"][0], candles["timestamp"][-1]
     made = _made(trades, step, width.origin)[1:-1]
+    made = made.filter(pl.col("timestamp").is_between(*span))
     if made.is_empty():
         return Measured(None, "the trades span no whole candle")
-    inside = candles.filter(
-        pl.col("timestamp").is_between(made["timestamp"][0], made["timestamp"][-1])
-    )
+    times = pl.col("timestamp").is_between(made["timestamp"][0], made["timestamp"][-1])
+    inside = candles.filter(times)
     both = inside.join(made, on="timestamp", how="full", coalesce=True, suffix="_made")
     return Measured(float(both.select((~_agrees("trade_count" in candles.columns)).sum()).item()))
 

@@ -144,5 +144,7 @@ def test_nothing_is_compared_where_there_is_nothing_whole(market, trades_of):
     prints = trades.read(few(trades_of))
     candles = market.candles("BTC/USDT", MINUTES, T0, T0 + DAY)
     assert "no whole candle" in trades.mismatches(candles, prints, MINUTES).note
+    earlier = trades.read(market.trades("BTC/USDT", T0 - DAY // 24, T0))
+    assert "no whole candle" in trades.mismatches(candles, earlier, MINUTES).note
     assert "calendar" in trades.mismatches(candles, prints, Timeframe.parse("1M")).note
     assert trades.mismatches(candles, prints, None).value is None
