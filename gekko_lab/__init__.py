@@ -17,10 +17,12 @@ from gekko_lab.settings import options
 
 if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
+    from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
     from gekko_lab.frames.resample import gaps, resample
+    from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.recorded import trades_from_candles
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
@@ -39,6 +41,8 @@ __all__ = [
     "fetch_trades",
     "gaps",
     "options",
+    "realism_chart",
+    "realism_report",
     "resample",
     "symbols",
     "timeframes",
@@ -54,6 +58,8 @@ _HOMES = {
     "fetch": "gekko_lab.fetching.candles",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "realism_chart": "gekko_lab.charts.realism",
+    "realism_report": "gekko_lab.realism.report",
     "resample": "gekko_lab.frames.resample",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",
