@@ -147,7 +147,7 @@ class _Tape:
         if limit is not None:
             found.frame = found.frame.head(limit)
         if not found.failures:
-            found.unserved = self._unserved(found.frame, span)
+            self._check_begin(found, span)
         return found
 
     def _page(self, cursor: TradeCursor, until: int, last: pl.DataFrame) -> TradePage:
@@ -168,13 +168,18 @@ class _Tape:
 
         return ask(question)
 
-    def _unserved(self, frame: pl.DataFrame, span: Span) -> Span | None:
+    def _check_begin(self, found: _Found, span: Span) -> None:
         """Find what lies before the first trade that is served, where that matters."""
-        first = _first(frame, span.until)
+        first = _first(found.frame, span.until)
         if first <= span.since:
-            return None
-        oldest = ask(lambda: self.source.oldest_trade(self.symbol, span.since))
-        return None if oldest is None else Span(span.since, min(oldest, first))
+            return
+        try:
+            oldest = ask(lambda: self.source.oldest_trade(self.symbol, span.since))
+        except SourceError:  # what came stays; its begin is not confirmed
+            found.quiet = Span(span.since, first)
+            return
+        if oldest is not None:
+            found.unserved = Span(span.since, min(oldest, first))
 
 
 def _last(request: Request, report: Progress) -> _Found:
@@ -188,7 +193,8 @@ def _last(request: Request, report: Progress) -> _Found:
         older = tape.run(Span(start, end), None)
         found.frame = pl.concat([older.frame, found.frame])
         found.failures += older.failures
-        if found.failures:
+        found.quiet = older.quiet
+        if found.failures or found.quiet is not None:
             break
         if older.unserved is not None:
             found.unserved = older.unserved if len(found.frame) < limit else None
