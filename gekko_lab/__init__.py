@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
     from gekko_lab.frames.resample import gaps, resample
@@ -44,6 +45,7 @@ __all__ = [
     "realism_chart",
     "realism_report",
     "resample",
+    "simulate",
     "symbols",
     "timeframes",
     "trades_from_candles",
@@ -61,6 +63,7 @@ _HOMES = {
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
     "resample": "gekko_lab.frames.resample",
+    "simulate": "gekko_lab.fetching.simulated_paths",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",
     "trades_from_candles": "gekko_lab.simulation.recorded",
