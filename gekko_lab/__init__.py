@@ -70,12 +70,17 @@ _HOMES = {
 }
 
 
+_PACKAGES = {"frames", "market", "server", "simulation", "sources"}
+
+
 def __getattr__(name: str) -> object:
     """Load the home of a public name when it is first used."""
     if name == "__version__":
         from importlib.metadata import version
 
         return version("gekko-lab")
+    if name in _PACKAGES:
+        return import_module(f"gekko_lab.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'gekko_lab' has no attribute {name!r}")

@@ -82,6 +82,14 @@ class Options:
         finally:
             self._local.reset(token)
 
+    def __delattr__(self, name: str) -> None:
+        """Go back to the variable or the default."""
+        setattr(self, name, None)
+
+    def __reduce__(self) -> str:
+        """Travel by name: another process has options of its own."""
+        return "options"
+
     def __dir__(self) -> list[str]:
         return sorted(_READERS)
 

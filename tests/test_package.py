@@ -96,3 +96,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_the_version_is_the_installed_one():
     assert gekko_lab.__version__ == importlib.metadata.version("gekko-lab")
+
+
+def test_packages_that_the_docs_name_resolve_without_an_import():
+    code = "import gekko_lab; gekko_lab.server.serve; gekko_lab.sources; gekko_lab.simulation"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import copy
+import pickle
 import threading
 from pathlib import Path
 
@@ -243,3 +244,12 @@ def test_the_public_options_are_those_that_calls_read():
     with gekko_lab.options(frame="pandas"):
         found = gekko_lab.fetch("simulator", "BTC/USDT", since="2024-01-01", limit=2)
     assert type(found).__module__.startswith("pandas")
+
+
+def test_options_travel_by_name_and_can_be_deleted(options):
+    mine = gekko_lab.options
+    assert pickle.loads(pickle.dumps(mine)) is mine  # noqa: S301 (made a moment ago)
+    assert copy.deepcopy(mine) is mine
+    options.frame = "pandas"
+    del options.frame
+    assert options.frame == "polars"

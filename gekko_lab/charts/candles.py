@@ -9,7 +9,7 @@ import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.frames.checks import check_candles, milliseconds
-from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import aggregates, find_timeframe, missing
 from gekko_lab.frames.schemas import CANDLES
 from gekko_lab.market.spans import Span
@@ -67,9 +67,9 @@ def candle_chart(
         raise InvalidType(f"most={most!r} is a {type(most).__name__}; give a whole number")
     if most < 1:
         raise InvalidArgument(f"most={most!r}: draw at least one candle")
-    table = check_candles(to_polars(candles)).select(CANDLES.names())
+    table = check_candles(to_candles(candles)).select(CANDLES.names())
     spacing = find_timeframe(table)
-    drawn, joined = _thin(table, most)
+    drawn, joined = _thin(table, most, spacing)
     figure = go.Figure(_traces(drawn))
     gaps = _gaps(table, spacing)
     for gap in _longest(gaps):
@@ -78,14 +78,26 @@ def candle_chart(
     return figure
 
 
-def _thin(table: pl.DataFrame, most: int) -> tuple[pl.DataFrame, int]:
-    """Join neighboring rows; a number of rows, not of time, so that gaps cost nothing."""
+def _thin(table: pl.DataFrame, most: int, spacing: Timeframe | None) -> tuple[pl.DataFrame, int]:
+    """Join neighboring rows, so many that few enough are left, but never across a wide gap.
+
+    A number of rows, not of time, so that gaps cost nothing; a gap is wide when it is longer than
+    a drawn candle.
+    """
     joined = -(-len(table) // most) if len(table) else 1
-    if joined == 1:
+    if joined == 1 or spacing is None:
         return table, 1
-    parts = table.with_columns(_part=pl.int_range(pl.len()) // joined)
+    steps = table.select(milliseconds().diff().fill_null(0)).to_series()
+    while True:
+        stretch = (steps > (joined + 1) * spacing.shortest).cum_sum()
+        place = pl.int_range(pl.len()).over("_stretch") // joined
+        parts = table.with_columns(_stretch=stretch).with_columns(_part=place)
+        if parts.select(pl.struct("_stretch", "_part").n_unique()).item() <= most:
+            break
+        joined += -(-joined // 4)
     rules = [pl.col("timestamp").first(), *aggregates(table.columns)]
-    return parts.group_by("_part", maintain_order=True).agg(rules).drop("_part"), joined
+    grouped = parts.group_by("_stretch", "_part", maintain_order=True).agg(rules)
+    return grouped.drop("_stretch", "_part"), joined
 
 
 def _traces(table: pl.DataFrame) -> list[go.Candlestick | go.Bar]:

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from gekko_lab.frames.checks import check_candles
-from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.market.timeframe import MINUTE
 from gekko_lab.realism import returns, statistics
@@ -80,7 +80,7 @@ def realism_chart(
     >>> figure.layout.annotations[0].text
     'returns and a normal'
     """
-    table = check_candles(to_polars(candles))
+    table = check_candles(to_candles(candles))
     width = find_timeframe(table)
     step = MINUTE if width is None else width.milliseconds or width.shortest
     grid = returns.on_grid(table, step)

@@ -119,7 +119,9 @@ def _add_symbols(commands: Any) -> None:  # noqa: ANN401
 
 def _add_range(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("timeframe", nargs="?", help="such as 1m, 1h, 1d; default 1h")
-    parser.add_argument("--since", help="first time: 2024-01-31, 2024-01-31T12:00Z or 30d ago")
+    parser.add_argument(
+        "--since", help="first time: 2024-01-31, 2024-01-31T12:00Z, or 30d (back from now)"
+    )
     parser.add_argument("--until", help="end, not included")
     parser.add_argument("--limit", type=int, help="so many rows; 500 without --since")
     parser.add_argument("--trades", action="store_true", help="trades instead of candles")
@@ -152,8 +154,8 @@ def _simulate(given: argparse.Namespace) -> None:
 def _run(given: argparse.Namespace, exchange: str | Source) -> None:
     check_target(given.out, given.format, chart=given.chart)
     asked: Any = {
-        "since": _number_or_text(given.since),
-        "until": _number_or_text(given.until),
+        "since": given.since,
+        "until": given.until,
         "limit": given.limit,
         "frame": "polars",
         "progress": given.progress,
@@ -196,10 +198,6 @@ def _info(given: argparse.Namespace) -> None:
     from gekko_lab.cli.info import lines
 
     sys.stdout.write("\n".join(lines()) + "\n")
-
-
-def _number_or_text(value: str | None) -> str | int | None:
-    return int(value) if value is not None and value.isdecimal() and len(value) > 4 else value  # noqa: PLR2004 (four digits are a year)
 
 
 def _failed(error: BaseException, code: int) -> int:

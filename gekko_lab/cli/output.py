@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +97,16 @@ def _with_text_times(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _replace(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all; devices and pipes are written as they are."""
+    file = file.resolve()  # a link stays one, and what it leads to is written
+    if file.exists() and not file.is_file():
+        file.write_bytes(content)
+        return
     part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         part.write_bytes(content)
+        if file.exists():
+            shutil.copymode(file, part)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)

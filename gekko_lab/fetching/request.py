@@ -26,6 +26,8 @@ GRACE_MS = 2000
 
 DEFAULT_LIMIT = 500
 
+_MOST_ROWS = 10**12
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -74,7 +76,8 @@ def read_candle_request(
     closed = width.floor(max(0, now - GRACE_MS))
     span = _read_span(source, since, until, now=now, closed=closed)
     span = Span(width.ceil(span.since), width.ceil(span.until))
-    if not (source.foresees and until is not None):
+    # An end beyond the forming candle asks for the future; one inside of it is "until now".
+    if not (source.foresees and until is not None and span.until > width.next(width.floor(now))):
         span = Span(span.since, min(span.until, closed))
     return _limited(source, symbol, span, limit, first=since is not None), width
 
@@ -103,6 +106,8 @@ def _check_bounds(since: object, until: object, limit: object) -> None:
             raise InvalidType(f"limit={limit!r} is a {type(limit).__name__}; give a whole number")
         if limit.__index__() < 1:
             raise InvalidArgument(f"limit={limit!r}: ask for at least one row")
+        if limit.__index__() > _MOST_ROWS:
+            raise InvalidArgument(f"limit={limit!r}: no market has so many rows; leave limit out")
     if since is not None and until is not None and limit is not None:
         raise InvalidRange(
             "since, until and limit contradict each other: give since and until for a range, since "

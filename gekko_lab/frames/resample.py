@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument
 from gekko_lab.frames.checks import as_time, check_candles, milliseconds
-from gekko_lab.frames.convert import like, to_polars
+from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
 from gekko_lab.market.moments import TimeLike, read_time
 from gekko_lab.market.spans import Span
-from gekko_lab.market.timeframe import DAY, Timeframe
+from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, SECOND, WEEK, Timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Frame = TypeVar("Frame")
 
-_SPACINGS = [
-    Timeframe.parse(name)
-    for name in (
-        *("1s", "5s", "10s", "15s", "30s", "1m", "2m", "3m", "5m", "10m", "15m", "30m", "45m"),
-        *("1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d", "2d", "3d", "1w", "2w"),
-    )
-]
 _SHORTEST_MONTH = 28 * DAY
+_UNITS = {"w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
+_MOST_UNITS = 9999
 
 
 def resample(
     candles: Frame,
     timeframe: str,
     *,
+    present: str | None = None,
     since: TimeLike | None = None,
     until: TimeLike | None = None,
 ) -> Frame:
@@ -49,6 +46,8 @@ def resample(
         Candles in order, as `fetch` returns them.
     timeframe
         The new width, such as "1h" or "1M"; the present one must divide it.
+    present
+        The present width; by default the one that the spacing of the candles shows.
     since, until
         What the candles cover; by default from the first open to the last close.
 
@@ -64,7 +63,7 @@ def resample(
     InvalidArgument
         When the candles are longer than `timeframe` or straddle its grid.
     DataError
-        When the candles aren't sound.
+        When the candles aren't sound, or too few to see their width and it isn't given.
 
     Examples
     --------
@@ -74,12 +73,12 @@ def resample(
     ['00:00', '01:00']
     """
     target = Timeframe.parse(timeframe)
-    table = check_candles(to_polars(candles))
+    table = check_candles(to_candles(candles))
     columns = [name for name in table.columns if name in CANDLES_FULL]
     schema = pl.Schema({name: CANDLES_FULL[name] for name in columns})
     if table.is_empty():
         return like(empty(schema), candles)  # type: ignore[no-any-return]
-    spacing = find_timeframe(table) or target
+    spacing = _seen_timeframe(table, present)
     opens = table.select(milliseconds()).to_series()
     _check_divides(spacing, target)
     start = opens[0] if since is None else read_time(since, now=opens[-1])
@@ -133,16 +132,21 @@ def gaps(
     >>> gekko_lab.gaps(hours[[*range(5), *range(8, 24)]])["missing"].to_list()
     [3]
     """
-    table = to_polars(candles)
-    width = find_timeframe(table) if timeframe is None else Timeframe.parse(timeframe)
-    if width is None:
-        raise DataError("too few candles to see their timeframe: name it, such as timeframe='1h'")
+    table = to_candles(candles)
+    width = _seen_timeframe(table, timeframe)
     check_candles(table, width)
     opens = table.select(milliseconds()).to_series()
     now = opens[-1] if len(opens) else 0
     start = _edge(since, "since", now, width, opens[0] if len(opens) else 0)
     end = _edge(until, "until", now, width, width.next(now) if len(opens) else 0)
     return gap_frame((span, width, None, None) for span in missing(opens, width, Span(start, end)))
+
+
+def _seen_timeframe(table: pl.DataFrame, name: str | None) -> Timeframe:
+    width = find_timeframe(table) if name is None else Timeframe.parse(name)
+    if width is None:
+        raise DataError("too few candles to see their timeframe: name it, such as '1h'")
+    return width
 
 
 def missing(opens: pl.Series, timeframe: Timeframe, span: Span) -> list[Span]:
@@ -189,13 +193,27 @@ def find_timeframe(candles: pl.DataFrame) -> Timeframe | None:
     steps = times.diff().drop_nulls().unique().to_list()
     if not steps:
         return None
-    if min(steps) >= _SHORTEST_MONTH:
-        months = Timeframe.parse("1M")
-        if all(months.floor(time) == time for time in times):
-            return months
+    if min(steps) >= _SHORTEST_MONTH and (months := _find_months(times)):
+        return months
     shared = math.gcd(*steps)
-    fits = [width for width in _SPACINGS if shared % (width.milliseconds or 1) == 0]
-    return fits[-1] if fits else None
+    fits = [
+        Timeframe(shared // width, unit)
+        for unit, width in _UNITS.items()
+        if shared % width == 0 and shared // width <= _MOST_UNITS
+    ]
+    on_grid = (width for width in fits if width.floor(times[0]) == times[0])
+    return next(on_grid, fits[0] if fits else None)
+
+
+def _find_months(times: pl.Series) -> Timeframe | None:
+    month = Timeframe.parse("1M")
+    if any(month.floor(time) != time for time in times):
+        return None
+    places = [month.between(0, time) for time in times]
+    shared = math.gcd(*(later - earlier for earlier, later in pairwise(places)))
+    if places[0] % shared:
+        return month
+    return Timeframe(shared // 12, "y") if shared % 12 == 0 else Timeframe(shared, "M")
 
 
 def aggregates(columns: Iterable[str]) -> list[pl.Expr]:

@@ -14,6 +14,7 @@ TimeLike: TypeAlias = "str | int | date | datetime"
 """ISO text, a span back from now such as "30d", milliseconds UTC, a date or a datetime."""
 
 _SPAN = re.compile(r"([1-9][0-9]{0,5})([smhdwMy])")
+_MILLISECONDS = re.compile(r"[0-9]{10,19}")  # a date without hyphens has eight digits
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
 _NANOSECONDS = re.compile(r"[.,][0-9]{6}0*[1-9]")  # datetime drops what follows microseconds
 _LEAST_MILLISECONDS = 100_000_000_000  # 1973: smaller positive numbers are seconds
@@ -94,6 +95,8 @@ def _read_text(text: str, *, now: int, name: str) -> int:
     span = _SPAN.fullmatch(text)
     if span is not None:
         return _back(int(span[1]), span[2], now, name)
+    if _MILLISECONDS.fullmatch(text) is not None:
+        return _read_number(int(text), name)
     partial = _PARTIAL_DATE.fullmatch(text)
     try:
         if partial is not None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.frames.checks import check_candles
-from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.market.timeframe import MINUTE
 from gekko_lab.realism import book as quotes
@@ -112,7 +112,7 @@ def realism_report(
     """
     if kind not in get_args(Kind):
         raise InvalidArgument(f"kind={kind!r}: use 'liquid' or 'thin'")
-    table = check_candles(to_polars(candles))
+    table = check_candles(to_candles(candles))
     width = find_timeframe(table)
     found, sizes = _of_candles(table, width), {"candles": len(table)}
     if trades is not None:
@@ -125,7 +125,7 @@ def realism_report(
         found |= quotes.measure(rows)
         sizes["book"] = len(rows)
     if other is not None:
-        pair, sizes["two symbols"] = _of_two(table, check_candles(to_polars(other)), width)
+        pair, sizes["two symbols"] = _of_two(table, check_candles(to_candles(other)), width)
         found |= pair
     return pl.DataFrame(
         [_row(fact, kind, found, sizes) for fact in FACTS], schema=REPORT, orient="row"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType
 from gekko_lab.frames.checks import check_candles
-from gekko_lab.frames.convert import like, to_polars
+from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.frames.schemas import TIME, TRADES, empty
 from gekko_lab.market.moments import show_time
@@ -22,7 +22,7 @@ from gekko_lab.simulation.rows import SIDES
 # Whole numbers of steps.
 Whole = NDArray[np.int64]
 
-_MOST_DECIMALS = 12
+_MOST_DECIMALS = 20
 _NOISE = 2.0**-50  # a few units in a float's last place
 _MOST_UNITS = 2**53  # beyond it a float no longer counts each unit
 _FEWEST, _MOST = 1, 5_000
@@ -79,7 +79,7 @@ def trades_from_candles(
     True
     """
     _check_parameters(seed, trades_per_candle)
-    table = to_polars(candles)
+    table = to_candles(candles)
     width = _width(table, timeframe)
     check_candles(table, width)
     if table.is_empty():

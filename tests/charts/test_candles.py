@@ -186,7 +186,7 @@ def test_what_are_no_candles_is_refused():
         candle_chart([1, 2, 3])
     with pytest.raises(DataError, match="doesn't open after the row before"):
         candle_chart(hourly(range(3)).reverse())
-    with pytest.raises(DataError, match="column 'open' is missing"):
+    with pytest.raises(DataError, match="no column 'open' among"):
         candle_chart(hourly(range(3)).drop("open"))
 
 
@@ -198,3 +198,12 @@ def test_of_very_many_gaps_the_longest_are_shaded_and_the_title_says_so():
     assert len(shapes) == 100
     assert max(int(shape.label.text.split()[0]) for shape in shapes) == 22  # 399 to 420
     assert "the 100 longest of" in figure.layout.title.text
+
+
+def test_a_drawn_candle_never_reaches_across_a_wide_gap():
+    figure = candle_chart(hourly([*range(5), *range(1000, 1100)]), most=12)
+    price = figure.data[0]
+    times = [datetime.fromisoformat(str(time)) for time in price.x]
+    later = [time for time in times if (time - times[0]).total_seconds() >= 1000 * 3600]
+    assert len(times) <= 12
+    assert (later[0] - times[0]).total_seconds() == 1000 * 3600

@@ -276,7 +276,7 @@ def test_a_chart_is_a_page_that_needs_no_network(capsys, tmp_path):
         (("fetch", "simulator", "BTC/USDX"), "BTC/USDX"),
         (("fetch", "simulator", "BTC/USDT", "1x"), "'1x' is not a timeframe"),
         (("fetch", "simulator", "BTC/USDT", "--since", "junk"), "since='junk' is not a time"),
-        (("fetch", "simulator", "BTC/USDT", "--until", "1704067"), "looks like seconds"),
+        (("fetch", "simulator", "BTC/USDT", "--until", "1704067200"), "looks like seconds"),
         (("fetch", "simulator", "BTC/USDT", "--since", "²²²²²"), "is not a time"),
         (("fetch", "simulator", "BTC/USDT", "--limit", "0"), "ask for at least one row"),
         ((*FETCH, "--limit", "3"), "since, until and limit contradict each other"),
@@ -471,3 +471,25 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX links and pipes")
+def test_links_stay_links_modes_stay_and_pipes_are_written_to(tmp_path):
+    asked = ["simulate", "--until", "2024-01-01", "--limit", "2"]
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.touch(mode=0o600)
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert main([*asked, "--out", str(link)]) == 0
+    assert link.is_symlink()
+    assert target.read_text().count("\n") == 3
+    assert target.stat().st_mode & 0o777 == 0o600
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert main([*asked, "--out", str(pipe), "--format", "csv"]) == 0
+        assert os.read(reader, 10**6).startswith(b"timestamp,open")
+        assert pipe.is_fifo()
+    finally:
+        os.close(reader)

@@ -190,3 +190,19 @@ def test_a_source_that_answers_for_another_market_is_not_believed():
 
     with pytest.raises(UnsupportedBySource, match="answers 'BTC/USDT' with 'ETH/USDT'"):
         gekko_lab.fetch(Sloppy(), "BTC/USDT")
+
+
+def test_until_now_is_no_way_to_see_the_forming_candle(monkeypatch):
+    exchange = gekko_lab.ExchangeSimulator()
+    now = 1_704_110_400_000 + 25 * 60_000  # 2024-01-01T12:25
+    monkeypatch.setattr(type(exchange), "now", lambda self: now)
+    for until in (now, "2024-01-01T12:25", "2024-01-01T13:00"):
+        hours = gekko_lab.fetch(exchange, "BTC/USDT", "1h", until=until, limit=2)
+        assert hours["timestamp"].dt.hour().to_list() == [10, 11]
+    future = gekko_lab.fetch(exchange, "BTC/USDT", "1h", until="2024-01-01T14:00", limit=2)
+    assert future["timestamp"].dt.hour().to_list() == [12, 13]
+
+
+def test_a_limit_beyond_all_markets_is_refused():
+    with pytest.raises(InvalidArgument, match="no market has so many rows"):
+        gekko_lab.fetch("simulator", "BTC/USDT", since="2024-01-01", limit=10**30)

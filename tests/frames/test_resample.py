@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+import gekko_lab
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType, UnknownTimeframe
 from gekko_lab.frames.convert import to_pandas
 from gekko_lab.frames.resample import find_timeframe, gap_frame, gaps, missing, resample
@@ -222,8 +223,11 @@ def test_no_candles_make_no_candles(schema):
 
 def test_one_candle_covers_what_it_is_said_to_cover(make_candles):
     frame = make_candles([START + 5 * MINUTE])
-    assert resample(frame, "1h").is_empty()  # nobody knows how long it is
-    found = resample(frame, "1h", since="2024-01-01", until="2024-01-01T01:00")
+    with pytest.raises(DataError, match="too few candles to see their timeframe"):
+        resample(frame, "1h")
+    assert resample(frame, "1h", present="1m").is_empty()
+    hour = {"since": "2024-01-01", "until": "2024-01-01T01:00"}
+    found = resample(frame, "1h", present="1m", **hour)
     assert at(found) == ["2024-01-01 00:00"]
     assert found["close"].item() == frame["close"].item()
 
@@ -243,7 +247,7 @@ def test_wrong_requests_are_refused(make_candles):
         resample([1, 2], "1h")
     with pytest.raises(DataError, match="doesn't open after the row before"):
         resample(frame.reverse(), "1h")
-    with pytest.raises(DataError, match="column 'open' is missing"):
+    with pytest.raises(DataError, match="no column 'open' among"):
         resample(frame.drop("open"), "1h")
 
 
@@ -267,7 +271,7 @@ def test_months_are_told_from_days(make_candles):
     assert str(find_timeframe(make_candles(months("2023-01-01", 3)))) == "1M"
     assert str(find_timeframe(make_candles(months("2023-02-01", 2)))) == "1M"
     opens = [in_ms("2023-02-02"), in_ms("2023-03-02")]
-    assert str(find_timeframe(make_candles(opens))) == "2w"
+    assert str(find_timeframe(make_candles(opens))) == "4w"
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -382,3 +386,45 @@ def test_the_table_of_gaps_holds_reasons_and_counts():
         (None, "failed", "no answer"),
     ]
     assert gap_frame([]).schema == GAPS
+
+
+@pytest.mark.parametrize(
+    ("finer", "width"),
+    [("1m", "20m"), ("1m", "90m"), ("1h", "5h"), ("1d", "4d"), ("1d", "10d"), ("1d", "3w")],
+)
+def test_widths_that_resample_makes_are_seen_again(finer, width):
+    candles = gekko_lab.fetch("simulator", "BTC/USDT", finer, since="2024-01-01", limit=2000)
+    longer = resample(candles, width)
+    assert str(find_timeframe(longer)) == width
+    assert gaps(longer).is_empty()
+
+
+@pytest.mark.parametrize("width", ["2M", "3M", "6M", "1y", "2y"])
+def test_months_and_years_are_seen_again(width):
+    days = gekko_lab.fetch("simulator", "BTC/USDT", "1d", since="2012-01-01", until="2020-01-01")
+    longer = resample(days, width)
+    assert str(find_timeframe(longer)) == width
+    assert gaps(longer).is_empty()
+
+
+def test_joining_twice_loses_no_candle():
+    minutes = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=7 * 1440)
+    once, twice = resample(minutes, "1h"), resample(resample(minutes, "20m"), "1h")
+    assert twice.drop("volume").equals(once.drop("volume"))
+
+
+def test_fragments_are_no_hours_when_the_present_width_is_told(make_candles):
+    halves = make_candles([START, START + 30 * MINUTE])
+    assert resample(halves, "1h", present="1m").is_empty()
+
+
+def test_columns_in_another_order_and_type_are_understood(make_candles):
+    frame = make_candles(range(START, START + 60 * MINUTE, MINUTE))
+    odd = frame.select(
+        "close", "volume", "timestamp", "low", "high", pl.col("open").cast(pl.Float32)
+    )
+    made = resample(odd, "1h")
+    assert made.columns == frame.columns
+    assert made["close"].equals(resample(frame, "1h")["close"])
+    with pytest.raises(DataError, match="column 'volume' is String, where numbers are needed"):
+        resample(frame.with_columns(volume=pl.lit("much")), "1h")
