@@ -24,7 +24,8 @@ class Options:
     """Settings of this process.
 
     A value that was set here wins over its `GEKKO_LAB_*` variable, which wins over the default.
-    Values are checked when they are set; variables when they are first needed.
+    Values are checked when they are set; variables when they are first needed. `with options(…)`
+    holds in its own thread or task: in pools of threads, pass `frame=` to the calls.
 
     Attributes
     ----------

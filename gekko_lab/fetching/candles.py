@@ -94,7 +94,8 @@ def fetch(
         The candles' width, a name from `timeframes(exchange)`: "1m" is a minute, "1M" a month.
     since, until
         The candles' open times, since inclusive and until exclusive: ISO text, dates, datetimes,
-        integer milliseconds, or spans back from now such as "30d". Times without a zone are UTC.
+        milliseconds, or spans back from now such as "30d". Times without a zone are UTC. An `until`
+        after the exchange's clock means now; only the simulator has a future to give.
     limit
         How many candles.
     frame

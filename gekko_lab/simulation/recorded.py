@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -85,9 +86,9 @@ def trades_from_candles(
     if table.is_empty():
         return like(empty(TRADES), candles)
     numbers = {name: table[name].to_numpy() for name in (*_PRICES, "volume")}
-    tick = _decimals(np.concatenate([numbers[name] for name in _PRICES]))
+    tick = _decimals(table, *_PRICES)
     prices = {name: _units(numbers[name], tick) for name in _PRICES}
-    step = _decimals(numbers["volume"])
+    step = _decimals(table, "volume")
     count, finer = _counts(table, prices, _units(numbers["volume"], step), trades_per_candle)
     step += finer
     width_ms = width.milliseconds or 0
@@ -98,18 +99,22 @@ def trades_from_candles(
         count=count,
         lots=_units(numbers["volume"], step),
     )
-    made = tape.tape(keyed.key("recorded", seed), rows, width_ms=width_ms)
+    made = tape.tape(keyed.key("recorded", operator.index(seed)), rows, width_ms=width_ms)
     price = _prices(made, rows, numbers, tick)
     amount = exact.decimal(made.lots, step)
     return like(_frame(made, price, amount, width.origin), candles)
 
 
-def _check_parameters(seed: object, trades_per_candle: float | None) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int):
+def _check_parameters(seed: object, trades_per_candle: object) -> None:
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise InvalidType(
             f"seed={seed!r} is a {type(seed).__name__}; give a whole number such as 7"
         )
-    if trades_per_candle is not None and not _FEWEST <= trades_per_candle <= _MOST:
+    if trades_per_candle is None:
+        return
+    if isinstance(trades_per_candle, bool) or not isinstance(trades_per_candle, (int, float)):
+        raise InvalidType(f"trades_per_candle={trades_per_candle!r}: give a number such as 30")
+    if not _FEWEST <= trades_per_candle <= _MOST:
         raise InvalidArgument(
             f"trades_per_candle={trades_per_candle!r}: give a number from {_FEWEST} to {_MOST}"
         )
@@ -126,16 +131,22 @@ def _width(table: pl.DataFrame, timeframe: str | None) -> Timeframe:
     return width
 
 
-def _decimals(numbers: NDArray[np.float64]) -> int:
+def _decimals(table: pl.DataFrame, *names: str) -> int:
     """Find the decimals that all numbers have; calculated ones may be a hair off."""
-    off = np.abs(numbers) * _NOISE
+    numbers = np.stack([table[name].to_numpy() for name in names])
+    misses = np.ones(numbers.shape, dtype=bool)
     for decimals in range(_MOST_DECIMALS + 1):
         units = np.rint(numbers * 10.0**decimals)
         if np.abs(units).max(initial=0.0) >= _MOST_UNITS:
-            return decimals - 1
-        if np.all(np.abs(units / 10.0**decimals - numbers) <= off):
+            break
+        misses = np.abs(units / 10.0**decimals - numbers) > np.abs(numbers) * _NOISE
+        if not misses.any():
             return decimals
-    return _MOST_DECIMALS
+    column, row = np.unravel_index(int(np.argmax(misses)), misses.shape)
+    raise DataError(
+        f"{names[column]} of candle {row} of {len(table)} is {numbers[column, row]!r}, and no step "
+        f"of ten goes into all numbers of {' and '.join(names)}: round them to the market's steps"
+    )
 
 
 def _units(numbers: NDArray[np.float64], decimals: int) -> Whole:

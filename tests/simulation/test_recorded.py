@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -150,3 +151,24 @@ def test_bad_parameters_are_told():
         gekko_lab.trades_from_candles(minutes, "1M")
     with pytest.raises(InvalidType, match="frame is needed"):
         gekko_lab.trades_from_candles([1, 2])
+
+
+def test_tiny_numbers_come_back_exactly():
+    rows = [(0, 1.24465e-12, 1.24466e-12, 1.244335e-12, 1.244565e-12, 1.2345678e-9)]
+    made = aggregated(gekko_lab.trades_from_candles(frame_of(rows), "1m"))[START]
+    assert made[:4] == rows[0][1:5]
+    assert float(made[4]) == rows[0][5]
+
+
+def test_numbers_without_a_common_step_are_refused_not_rounded():
+    rows = [(0, 2.0, 2.0, 2.0, 2.0, 123456789.0), (1, 2.0, 2.0, 2.0, 2.0, 1.23456789e-9)]
+    with pytest.raises(DataError, match=r"volume of candle 1 of 2 is .*no step of ten"):
+        gekko_lab.trades_from_candles(frame_of(rows), "1m")
+
+
+def test_seeds_of_numpy_are_seeds():
+    minutes = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=3)
+    numpys = gekko_lab.trades_from_candles(minutes, seed=np.int64(7))
+    assert numpys.equals(gekko_lab.trades_from_candles(minutes, seed=7))
+    with pytest.raises(InvalidType, match="trades_per_candle='3'"):
+        gekko_lab.trades_from_candles(minutes, trades_per_candle="3")
