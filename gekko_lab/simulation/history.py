@@ -64,7 +64,7 @@ class History:
             block = np.cumsum(rows.count) // _BLOCK_TRADES
             ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
             for low, high in zip([0, *ends], ends, strict=False):
-                yield tape.tape(market.stream, rows[low:high])
+                yield tape.tape(market.stream, rows[low:high], market.flow)
 
     def last_price(self, market: Market, minute: int) -> int:
         """Give the last price before a minute, in ticks; at the beginning, the first price."""

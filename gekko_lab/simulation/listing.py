@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.simulation import keyed
 from gekko_lab.simulation.factors import ANNUAL
+from gekko_lab.simulation.flow import flow
 from gekko_lab.simulation.minutes import Market
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ _TICKS = 500_000  # at the least in the first price, where eight decimals allow 
 _LEAST_TICKS = 1_000  # in the first price, or the market isn't listed
 _MOST_DECIMALS = 8  # as on the exchanges
 _LOT_VALUE = 0.5  # at the most, in the currency that values are measured in
+_THIN = 9.0  # trades a minute at which a market is half way from crowded to thin
 _RATE = 120.0  # trades a minute of a market whose currencies have activity 1
 _TRADE_VALUE = 800.0
 _MIN_ORDER_VALUE = 5.0
 _FEE = 0.001
-_SPREAD = 0.06  # half spread of an endlessly active market, in standard deviations of a minute
-_WIDEST = 0.6  # half spread of the thinnest markets
+_SPREAD = 0.12  # half spread of an endlessly active market, in standard deviations of a minute
+_WIDEST = 2.0  # half spread of the thinnest markets
 _MINUTES_PER_YEAR = 525_960.0
 
 
@@ -57,6 +59,7 @@ def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
     """Give what a symbol's candles need to know."""
     symbol = f"{base.code}/{quote.code}"
     rate = _RATE * base.activity * quote.activity
+    thinness = 1.0 / (1.0 + rate / _THIN * (rate / _THIN))
     return Market(
         symbol=symbol,
         stream=keyed.key("market", parameters.seed, symbol),
@@ -65,7 +68,8 @@ def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
         rate=rate,
         cost=_TRADE_VALUE / quote.start,
         half_spread=_deviation(parameters, base, quote)
-        * min(_WIDEST, _SPREAD * (1.0 + 6.0 / sqrt(rate))),
+        * min(_WIDEST, _SPREAD * (1.0 + 18.0 * thinness * thinness)),
+        flow=flow(thinness),
     )
 
 

@@ -24,9 +24,10 @@ LOOKBACK = 2
 """Days after its own in which a shock is still felt."""
 
 DAYS_PER_YEAR = 365.25
-FAST_WEIGHT = 0.21
-SLOW_WEIGHT = 0.18
-WHITE_WEIGHT = 0.32
+FAST_WEIGHT = 0.25
+MEDIUM_WEIGHT = 0.19
+SLOW_WEIGHT = 0.14
+WHITE_WEIGHT = 0.3
 FAST_PERIODS = (2, 8, 32)  # minutes
 _MEDIUM_PERIODS = (2, 8, 34)  # hours
 _SLOW_PERIODS = (264, 1080, 4368, 17520)  # hours: 11, 45, 182 days, 2 years
@@ -117,10 +118,10 @@ def _fields(factor: Factor, count: int) -> NDArray[np.float64]:
     stream = factor.stream
     medium = tuple(keyed.Lattice(stream(f"volatility {p}h"), p) for p in _MEDIUM_PERIODS)
     slow = tuple(keyed.Lattice(stream(f"volatility {p}h"), p) for p in _SLOW_PERIODS)
-    total = keyed.blend(medium, 0, count) * FAST_WEIGHT
+    total = keyed.blend(medium, 0, count) * MEDIUM_WEIGHT
     total += keyed.blend(slow, 0, count) * SLOW_WEIGHT
     # E exp(2 N(-v, v)) = 1: the fields leave the mean variance alone.
-    mean = 3.0 * FAST_WEIGHT * FAST_WEIGHT + 4.0 * SLOW_WEIGHT * SLOW_WEIGHT
+    mean = 3.0 * MEDIUM_WEIGHT * MEDIUM_WEIGHT + 4.0 * SLOW_WEIGHT * SLOW_WEIGHT
     return total - mean
 
 

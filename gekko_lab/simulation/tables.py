@@ -110,6 +110,11 @@ def _season(first: float, second: float) -> NDArray[np.float64]:
     return first * exact.cos_turn(turn) + second * exact.cos_turn(2.0 * turn)
 
 
+def lognormal(spread: float) -> Table:
+    """Give the quantiles of a lognormal with median one."""
+    return Table.of(exact.exp(spread * _Z))
+
+
 _P = np.arange(CELLS + 1) / CELLS
 _P[0], _P[-1] = _TAIL / CELLS, 1.0 - _TAIL / CELLS
 _Z = normal_quantile(_P)
@@ -117,14 +122,12 @@ _E = -exact.log(1.0 - _P)
 
 NORMAL = Table.of(_Z)
 EXPONENTIAL = Table.of(np.concatenate([np.zeros(1), _E[1:]]))
-INTENSITY = Table.of(exact.exp(0.6 * _Z))
-"""How much slower or faster than usual a stretch of orders arrives."""
-VOLUME = Table.of(exact.exp(0.55 * _Z - 0.15125))
-"""A minute's mean amount over its usual one; the mean is one."""
-RUN = Table.of(exact.exp(_E / 1.55))
-"""Length of a run of orders on one side, Pareto with exponent 1.55 [Lillo, Mike, Farmer 2005]."""
+RUN = Table.of(exact.exp(_E / 1.65))
+"""Length of a run of orders on one side, Pareto with exponent 1.65 [Lillo, Mike, Farmer 2005]."""
 SIZE = Table.of(exact.exp(np.where(_Z > 3.0, _E / 1.6 + 1.57, 1.9 * _Z)))  # noqa: PLR2004
 """Weight of a fill within its minute: a lognormal body and, where it is as steep, a Pareto tail."""
+VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 30.0 / np.maximum(np.arange(20_001), 1)))
+"""Standard deviation of a minute's log volume, by its number of trades."""
 STEP = Table.of(exact.exp(0.9 * _Z))
 """Size of a price step within its minute."""
 

@@ -20,17 +20,17 @@ T2099 = 4_070_908_800_000  # 2099-01-01
 
 WINDOWS = {
     # parameters, kind or timeframe, symbol, since, until -> digest
-    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "127382c90af16c5a",
-    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "956146f7a6d03f09",
-    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "add9eec0b5ac9dc5",
-    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "ddc8ec8234d1a556",
-    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "905dce2401852fd2",
-    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "5bbee6570aa8dfb5",
-    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "919695957dadd706",
-    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "98855090c1b19ea7",
-    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "805faaf8ab3959f6",
-    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "4b007aa7fcce6252",
-    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "203f9c3179c12642",
+    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "4cfcb1fdd8f48011",
+    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "c0553c7816718a9c",
+    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "92fd69e0b8634a60",
+    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "a2985ad91bf0d477",
+    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "22567591dbaecb03",
+    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "e2f6652a7a2c4182",
+    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "2782bb2221091dd8",
+    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "8cc8d7d8bc96cab7",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "9acdfab48656a005",
+    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "5a6e8b03aee79a5a",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "f557de12f9342e6a",
 }
 CHOICES = {
     "": Parameters(),
