@@ -35,7 +35,7 @@ class SimulatedMarket:
     Parameters
     ----------
     parameters : Parameters, optional
-        Seed, volatility, trend and currencies; the defaults of `Parameters` if left out.
+        Seed, volatility, trend, currencies …; the defaults of `Parameters` if left out.
 
     Examples
     --------
@@ -53,7 +53,9 @@ class SimulatedMarket:
             raise InvalidType(f"parameters is {chosen!r}: use Parameters(seed=…, …)")
         self._parameters = chosen
         pairs = listing.symbols(chosen.currencies)
-        self._rules = MappingProxyType({s: listing.rules(*pair) for s, pair in pairs.items()})
+        self._rules = MappingProxyType(
+            {s: listing.rules(chosen, *pair) for s, pair in pairs.items()}
+        )
         self._history = History(chosen)
 
     def __reduce__(self) -> tuple[type[SimulatedMarket], tuple[Parameters]]:

@@ -95,6 +95,8 @@ class Market:
         How far from the middle trades are at the most, as a fraction of the price.
     flow : Flow
         How its orders behave.
+    season : float
+        Strength of the day's rhythm.
     """
 
     symbol: str
@@ -105,6 +107,7 @@ class Market:
     cost: float
     half_spread: float
     flow: Flow
+    season: float
 
     def key(self, purpose: str) -> int:
         """Give the key of one of the market's streams of randomness."""
@@ -177,7 +180,7 @@ def _pull(
 def _reach(market: Market, heat: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give half the spread, which is wider in hours that move more, up to the widest."""
     level = exact.ordered_sum(heat.reshape(-1, 60)) / 60.0 + _CALM
-    level += np.tile(tables.VOLATILITY_SEASON[30::60], heat.shape[0])
+    level += np.tile(tables.volatility_season(market.season)[30::60], heat.shape[0])
     widest = market.half_spread / (1.0 + 0.5 * market.flow.resting)
     return np.repeat(np.minimum(exact.exp(level) * (widest / _WIDER), widest), 60)
 
@@ -210,7 +213,7 @@ def _count(
     level += market.flow.bursts * keyed.normal(market.key("burst"), minute)
     level += _FOLLOWS_HEAT * heat.ravel()
     level += market.flow.surprise * (surprise - 0.8)
-    level += np.tile(tables.ACTIVITY_SEASON, minute.size // MINUTES)
+    level += np.tile(tables.activity_season(market.season), minute.size // MINUTES)
     rate = exact.exp(np.minimum(level, 5.0)) * market.rate
     root = np.sqrt(rate) + 0.5 * keyed.normal(market.key("count"), minute)
     root = np.maximum(root, 0.0)
