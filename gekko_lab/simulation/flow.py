@@ -68,7 +68,7 @@ class Flow:
 def flow(thinness: float) -> Flow:
     """Give the orders of a market between endlessly active (0) and hardly traded (1)."""
     return Flow(
-        waves=0.28 + 0.22 * thinness,
+        waves=0.28 + 0.18 * thinness,
         bursts=0.6 * thinness,
         surprise=0.3 + 0.7 * thinness,
         resting=1.2 * thinness,

@@ -166,7 +166,7 @@ class Parameters:
         Mean value of a trade, in the first currency.
     spread : float
         The usual one of an endlessly active market, in standard deviations of a minute's return;
-        thin ones have up to nineteen times as much.
+        thin ones have up to seventeen times as much.
     price_steps : float
         Ticks that a market's first price has at the least, where eight decimals allow it.
     currencies : tuple of Currency

@@ -143,7 +143,7 @@ RUN = Table.of(exact.exp(_E / 1.65))
 """Length of a run of orders on one side, Pareto with exponent 1.65 [Lillo, Mike, Farmer 2005]."""
 SIZE = Table.of(exact.exp(np.where(_Z > 3.0, _E / 1.6 + 1.57, 1.9 * _Z)))  # noqa: PLR2004
 """Weight of a fill within its minute: a lognormal body and, where it is as steep, a Pareto tail."""
-VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 30.0 / np.maximum(np.arange(20_001), 1)))
+VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 24.0 / np.maximum(np.arange(20_001), 1)))
 """Standard deviation of a minute's log volume, by its number of trades."""
 STEP = Table.of(exact.exp(0.9 * _Z))
 """Size of a price step within its minute."""

@@ -20,17 +20,17 @@ T2099 = 4_070_908_800_000  # 2099-01-01
 
 WINDOWS = {
     # parameters, kind or timeframe, symbol, since, until -> digest
-    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "4cfcb1fdd8f48011",
-    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "c0553c7816718a9c",
-    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "92fd69e0b8634a60",
-    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "a2985ad91bf0d477",
-    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "22567591dbaecb03",
-    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "e2f6652a7a2c4182",
-    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "2782bb2221091dd8",
-    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "8cc8d7d8bc96cab7",
-    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "9acdfab48656a005",
-    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "5a6e8b03aee79a5a",
-    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "f557de12f9342e6a",
+    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "c81d75e2870f128f",
+    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "97f9c2f6cb3d36cd",
+    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "73daef640a788044",
+    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "41b846fb6a990913",
+    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "f9af51adfddf8a16",
+    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "a1c58d875dd307b0",
+    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "fbe68338fa5d2b75",
+    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "e2dfc29e3cb438ce",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ef3140e89a59caba",
+    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "660b2bd74dc95b1d",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "428709b7b86f4080",
 }
 CHOICES = {
     "": Parameters(),
