@@ -154,6 +154,17 @@ class ExchangeSimulator:
             TradeCursor(end) if end < until else None,
         )
 
+    def order_book(self, symbol: str, time: int, depth: int = 20) -> pl.DataFrame:
+        """Give the order book at a time in milliseconds UTC, `depth` levels a side.
+
+        Returns
+        -------
+        polars.DataFrame
+            Bids, then asks, each from the best outwards, in the columns of `ORDER_BOOK`.
+        """
+        self.market(symbol)
+        return self._simulated.order_book(symbol, time, depth)
+
     def oldest_trade(self, symbol: str, since: int) -> int | None:
         """Tell when the simulated market began, where that is later than `since`."""
         del symbol

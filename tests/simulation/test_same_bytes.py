@@ -19,7 +19,7 @@ T0 = 1_704_067_200_000  # 2024-01-01
 T2099 = 4_070_908_800_000  # 2099-01-01
 
 WINDOWS = {
-    # parameters, kind or timeframe, symbol, since, until -> digest
+    # parameters, kind or timeframe, symbol, since, until (of a book: time, depth) -> digest
     ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "c81d75e2870f128f",
     ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "97f9c2f6cb3d36cd",
     ("", "trades", "BTC/USDT", T0, T0 + HOUR): "73daef640a788044",
@@ -28,6 +28,8 @@ WINDOWS = {
     ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "a1c58d875dd307b0",
     ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "fbe68338fa5d2b75",
     ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "e2dfc29e3cb438ce",
+    ("", "book", "BTC/USDT", T0 + 12_345, 20): "27c895c5058a18e7",
+    ("", "book", "XRP/BTC", T2099, 100): "adc214064207abe6",
     ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ef3140e89a59caba",
     ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "660b2bd74dc95b1d",
     ("down", "5m", "ADA/USDT", T0, T0 + DAY): "428709b7b86f4080",
@@ -43,6 +45,8 @@ CHOICES = {
 def answer(market, kind, symbol, since, until):
     if kind == "trades":
         return market.trades(symbol, since, until)
+    if kind == "book":
+        return market.order_book(symbol, since, until)
     return market.candles(symbol, Timeframe.parse(kind), since, until, quote_volume=True)
 
 
