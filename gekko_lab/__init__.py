@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.order_book import fetch_order_book
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
@@ -39,6 +40,7 @@ __all__ = [
     "errors",
     "exchanges",
     "fetch",
+    "fetch_order_book",
     "fetch_trades",
     "gaps",
     "options",
@@ -58,6 +60,7 @@ _HOMES = {
     "candle_chart": "gekko_lab.charts.candles",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
+    "fetch_order_book": "gekko_lab.fetching.order_book",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
     "realism_chart": "gekko_lab.charts.realism",

@@ -50,6 +50,19 @@ TRADES = _schema(
 SIMULATED_TRADES = _schema({**dict(TRADES), "id": pl.Int64})
 """Trades inside the simulator, whose ids are numbers."""
 
+BOOK_SIDE: DataType = pl.Enum(["bid", "ask"])
+
+ORDER_BOOK = _schema(
+    {
+        "timestamp": TIME,
+        "side": BOOK_SIDE,
+        "level": pl.Int64,
+        "price": pl.Float64,
+        "amount": pl.Float64,
+    }
+)
+"""The moment; bids, then asks, each from the best (level 1) outwards; quote per base; base."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,

@@ -1,8 +1,9 @@
 """The keyed simulated market: any window of it, the same every time.
 
 From the ground up: `exact` arithmetic, quantile `tables`, `keyed` randomness; each factor's daily
-`skeleton` and the `paths` of its minutes, put together to prices in `factors`; one-minute candles
-in `minutes` and their trades in `tape`; `history` gives any stretch of both, `aggregate` longer and
+`skeleton` and the `paths` of its minutes, put together to prices in `factors`; how orders behave in
+`flow`, one-minute candles in `minutes`, their trades in `tape` and the order book in `book`;
+`presets` are markets by name; `history` gives any stretch of both, `aggregate` longer and
 shorter candles, `rows` frames, and `market` is the door.
 """
 

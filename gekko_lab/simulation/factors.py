@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,13 @@ import numpy as np
 
 from gekko_lab.simulation import exact, paths, skeleton
 from gekko_lab.simulation.paths import Path
-from gekko_lab.simulation.skeleton import Factor
+from gekko_lab.simulation.skeleton import Factor, Shocks
 
 if TYPE_CHECKING:
     from gekko_lab.simulation.parameters import Currency, Parameters
     from gekko_lab.simulation.skeleton import Skeleton
 
 _MARKET = ""
-ANNUAL = {"low": 0.35, "moderate": 0.7, "high": 1.4}
 _LASTING = {"up": 1, "down": -1}
 _LEAST_DAYS = 6_144  # to the end of October 2026
 
@@ -29,17 +29,25 @@ class Factors:
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        annual = ANNUAL[parameters.volatility]
-        regimes = parameters.trend == "fibonacci"
-        seed = parameters.seed
-        trend = _LASTING.get(parameters.trend, 0)
-        self._factors = {_MARKET: Factor(_MARKET, seed, annual, trend, regimes)}
+        annual = parameters.annual
+        usual = Factor(
+            name=_MARKET,
+            seed=parameters.seed,
+            volatility=annual,
+            trend=_LASTING.get(parameters.trend, 0),
+            regimes=parameters.trend_strength if parameters.trend == "fibonacci" else 0.0,
+            shocks=Shocks(parameters.shocks_per_day, parameters.shock_size),
+            season=parameters.season,
+        )
+        self._factors = {_MARKET: usual}
         self._shares = {}
         for currency in parameters.currencies:
             whole = annual * currency.volatility
             rest = 1.0 - currency.correlation * currency.correlation
             own = whole * float(np.sqrt(rest))
-            self._factors[currency.code] = Factor(currency.code, seed, own, 0, regimes)
+            self._factors[currency.code] = replace(
+                usual, name=currency.code, volatility=own, trend=0
+            )
             self._shares[currency.code] = currency.volatility * currency.correlation
         self._skeletons: dict[str, Skeleton] = {}
         self._lock = Lock()

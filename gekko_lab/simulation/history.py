@@ -10,8 +10,9 @@ import numpy as np
 
 from gekko_lab.market.timeframe import DAY, MINUTE
 from gekko_lab.simulation import listing, minutes, tape
+from gekko_lab.simulation.book import AHEAD, Around
 from gekko_lab.simulation.factors import Factors
-from gekko_lab.simulation.parameters import GENESIS
+from gekko_lab.simulation.parameters import GENESIS, HORIZON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,7 +65,34 @@ class History:
             block = np.cumsum(rows.count) // _BLOCK_TRADES
             ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
             for low, high in zip([0, *ends], ends, strict=False):
-                yield tape.tape(market.stream, rows[low:high])
+                yield tape.tape(market.stream, rows[low:high], market.flow)
+
+    def around(self, market: Market, time: int) -> Around:
+        """Give the last trade at a moment and some after it, as far as there are any."""
+        minute = time // MINUTE
+        start, end = self._traded_before(market, minute), self._traded_after(market, minute)
+        rows = self.minutes(market, start, end)
+        made = tape.tape(market.stream, rows, market.flow)
+        reach = np.repeat(np.zeros(end - start) if rows.reach is None else rows.reach, rows.count)
+        return Around(time, made, int(np.searchsorted(made.time, time, "right")) - 1, reach)
+
+    def _traded_before(self, market: Market, minute: int) -> int:
+        """Give the last minute before one that has trades; each day begins with some."""
+        day = minute // _DAY_MINUTES * _DAY_MINUTES
+        start = max(day if minute > day else day - _DAY_MINUTES, FIRST_MINUTE)
+        traded = np.flatnonzero(self.minutes(market, start, minute).count)
+        return start + int(traded[-1]) if traded.size else minute
+
+    def _traded_after(self, market: Market, minute: int) -> int:
+        """Give the end of the minutes that hold enough trades to look ahead, or of history."""
+        day = minute // _DAY_MINUTES
+        for days in range(1, AHEAD + 2):  # as each day begins with a trade
+            last = min((day + days) * _DAY_MINUTES, HORIZON // MINUTE)
+            counts = np.cumsum(self.minutes(market, minute + 1, last).count)
+            enough = int(np.searchsorted(counts, AHEAD))
+            if enough < counts.size:
+                return minute + enough + 2
+        return last
 
     def last_price(self, market: Market, minute: int) -> int:
         """Give the last price before a minute, in ticks; at the beginning, the first price."""

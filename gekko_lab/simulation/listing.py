@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.simulation import keyed
-from gekko_lab.simulation.factors import ANNUAL
+from gekko_lab.simulation.flow import flow
 from gekko_lab.simulation.minutes import Market
 
 if TYPE_CHECKING:
     from gekko_lab.simulation.parameters import Currency, Parameters
 
-_TICKS = 500_000  # at the least in the first price, where eight decimals allow it
 _LEAST_TICKS = 1_000  # in the first price, or the market isn't listed
 _MOST_DECIMALS = 8  # as on the exchanges
 _LOT_VALUE = 0.5  # at the most, in the currency that values are measured in
-_RATE = 120.0  # trades a minute of a market whose currencies have activity 1
-_TRADE_VALUE = 800.0
+_THIN = 9.0  # trades a minute at which a market is half way from crowded to thin
 _MIN_ORDER_VALUE = 5.0
 _FEE = 0.001
-_SPREAD = 0.06  # half spread of an endlessly active market, in standard deviations of a minute
-_WIDEST = 0.6  # half spread of the thinnest markets
+_WIDEST = 2.0  # half spread of the thinnest markets, in standard deviations of a minute
+_THINNER = 16.0  # how much wider than an endlessly active market's it may be
 _MINUTES_PER_YEAR = 525_960.0
 
 
@@ -36,7 +34,7 @@ def symbols(currencies: tuple[Currency, ...]) -> dict[str, tuple[Currency, Curre
     }
 
 
-def rules(base: Currency, quote: Currency) -> MarketRules:
+def rules(parameters: Parameters, base: Currency, quote: Currency) -> MarketRules:
     """Give the trading rules of a symbol."""
     step = 1.0 / 10 ** _amount_decimals(base)
     return MarketRules(
@@ -44,7 +42,7 @@ def rules(base: Currency, quote: Currency) -> MarketRules:
         market_id=f"{base.code}{quote.code}",
         base=base.code,
         quote=quote.code,
-        tick_size=1.0 / 10 ** _price_decimals(base, quote),
+        tick_size=1.0 / 10 ** _price_decimals(parameters, base, quote),
         step_size=step,
         min_amount=step,
         min_cost=_min_cost(quote),
@@ -56,16 +54,19 @@ def rules(base: Currency, quote: Currency) -> MarketRules:
 def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
     """Give what a symbol's candles need to know."""
     symbol = f"{base.code}/{quote.code}"
-    rate = _RATE * base.activity * quote.activity
+    rate = parameters.trades_per_minute * base.activity * quote.activity
+    thinness = 1.0 / (1.0 + rate / _THIN * (rate / _THIN))
     return Market(
         symbol=symbol,
         stream=keyed.key("market", parameters.seed, symbol),
-        price_decimals=_price_decimals(base, quote),
+        price_decimals=_price_decimals(parameters, base, quote),
         amount_decimals=_amount_decimals(base),
         rate=rate,
-        cost=_TRADE_VALUE / quote.start,
+        cost=parameters.trade_value / quote.start,
         half_spread=_deviation(parameters, base, quote)
-        * min(_WIDEST, _SPREAD * (1.0 + 6.0 / sqrt(rate))),
+        * min(_WIDEST, parameters.spread * (1.0 + _THINNER * thinness * thinness)),
+        flow=flow(thinness),
+        season=parameters.season,
     )
 
 
@@ -73,7 +74,7 @@ def _deviation(parameters: Parameters, base: Currency, quote: Currency) -> float
     """Give the usual standard deviation of a minute's return."""
     common = base.volatility * base.correlation - quote.volatility * quote.correlation
     variance = common * common + _own_variance(base) + _own_variance(quote)
-    return ANNUAL[parameters.volatility] * sqrt(variance / _MINUTES_PER_YEAR)
+    return parameters.annual * sqrt(variance / _MINUTES_PER_YEAR)
 
 
 def _own_variance(currency: Currency) -> float:
@@ -81,9 +82,12 @@ def _own_variance(currency: Currency) -> float:
     return currency.volatility * currency.volatility * rest
 
 
-def _price_decimals(base: Currency, quote: Currency) -> int:
+def _price_decimals(parameters: Parameters, base: Currency, quote: Currency) -> int:
     price = base.start / quote.start
-    return next((k for k in range(_MOST_DECIMALS) if price * 10**k >= _TICKS), _MOST_DECIMALS)
+    return next(
+        (k for k in range(_MOST_DECIMALS) if price * 10**k >= parameters.price_steps),
+        _MOST_DECIMALS,
+    )
 
 
 def _amount_decimals(base: Currency) -> int:

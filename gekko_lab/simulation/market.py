@@ -11,7 +11,7 @@ from gekko_lab.errors import InvalidArgument, InvalidType, UnknownSymbol
 from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
 from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import MINUTE, Timeframe
-from gekko_lab.simulation import aggregate, listing, rows, tape
+from gekko_lab.simulation import aggregate, book, listing, rows, tape
 from gekko_lab.simulation.history import FIRST_MINUTE, History
 from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.simulation.minutes import Market
 
+_MOST_LEVELS = 5_000
+
 
 class SimulatedMarket:
     """A market without memory: each window of its history can be had alone.
@@ -35,7 +37,7 @@ class SimulatedMarket:
     Parameters
     ----------
     parameters : Parameters, optional
-        Seed, volatility, trend and currencies; the defaults of `Parameters` if left out.
+        Seed, volatility, trend, currencies …; the defaults of `Parameters` if left out.
 
     Examples
     --------
@@ -53,7 +55,9 @@ class SimulatedMarket:
             raise InvalidType(f"parameters is {chosen!r}: use Parameters(seed=…, …)")
         self._parameters = chosen
         pairs = listing.symbols(chosen.currencies)
-        self._rules = MappingProxyType({s: listing.rules(*pair) for s, pair in pairs.items()})
+        self._rules = MappingProxyType(
+            {s: listing.rules(chosen, *pair) for s, pair in pairs.items()}
+        )
         self._history = History(chosen)
 
     def __reduce__(self) -> tuple[type[SimulatedMarket], tuple[Parameters]]:
@@ -196,6 +200,43 @@ class SimulatedMarket:
             missing -= frame.height
             minute = stop
         return pl.concat(frames).head(limit)
+
+    def order_book(self, symbol: str, time: int, depth: int = 20) -> pl.DataFrame:
+        """Give the order book at a moment.
+
+        The next trade prints at the best quote that it takes: a buy at the ask, a sell at the bid.
+        The other side's best is the last trade's price where that was on this side and at most
+        three spreads away, otherwise the usual spread from the first.
+
+        Parameters
+        ----------
+        symbol : str
+            One of `rules`.
+        time : int
+            Milliseconds UTC, from 2010 until 2200; trades of that millisecond are over.
+        depth : int, default 20
+            Levels on each side, 1 to 5000; prices below one tick are left out.
+
+        Returns
+        -------
+        polars.DataFrame
+            Bids, then asks, each from the best outwards, in the columns of `ORDER_BOOK`.
+
+        Raises
+        ------
+        UnknownSymbol
+            When the symbol isn't listed.
+        InvalidArgument
+            When `time` or `depth` is out of range, or no whole number.
+        """
+        market = self._market(symbol)
+        _check_time("time", time)
+        if not GENESIS <= time < HORIZON:
+            raise InvalidArgument(f"time is {time}: use one from {GENESIS} (2010) until {HORIZON}")
+        if not 1 <= _check_whole("depth", depth, "numbers of levels") <= _MOST_LEVELS:
+            raise InvalidArgument(f"depth is {depth}: use 1 to {_MOST_LEVELS} levels")
+        made = book.book(market, self._history.around(market, time), depth)
+        return rows.order_book(market, time, made)
 
     def _market(self, symbol: str) -> Market:
         if not isinstance(symbol, str):

@@ -12,11 +12,12 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gekko_lab.simulation import exact, keyed, tables
+from gekko_lab.simulation.flow import edge_sides
 from gekko_lab.simulation.skeleton import MINUTES
 
 if TYPE_CHECKING:
@@ -24,20 +25,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gekko_lab.simulation.flow import Flow
     from gekko_lab.simulation.paths import Path
 
 _PERIODS = (2, 10, 50, 250, 1250)  # minutes
-_ACTIVITY_WEIGHT = 0.28
 _MOST_TRADES = 20_000
-_ORDER_PERIODS = (5, 40)  # minutes
-_ORDER_WEIGHT = 0.16
+_FOLLOWS_HEAT = 0.95  # how activity grows with log volatility
+_LEVEL = 0.15  # makes the mean number of trades what the market is asked for
+_CALM = 0.2  # the mean log volatility lies below that of the mean variance
+_WIDER = 2.0  # the widest spread over the usual one
+_FAR = 4.0  # standard deviations, beyond which a return counts no more
 
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
     """Consecutive one-minute candles in ticks and lots; `minute` counts from 1970.
 
-    A minute without trades has the last price four times, and count and lots 0.
+    A minute without trades has the last price four times, and count and lots 0. `pull` is how far
+    the middle went since the trade before, in standard deviations, which buyers and sellers follow;
+    `reach` is half the spread, as a fraction of the price. Both are None where only the candle is
+    known.
     """
 
     minute: NDArray[np.int64]
@@ -47,21 +54,25 @@ class Minutes:
     close: NDArray[np.int64]
     count: NDArray[np.int64]
     lots: NDArray[np.int64]
+    pull: NDArray[Any] | None = None
+    reach: NDArray[Any] | None = None
 
     def __getitem__(self, rows: slice | NDArray[np.bool_]) -> Minutes:
-        return Minutes(*(getattr(self, field.name)[rows] for field in fields(self)))
+        columns: list[Any] = [getattr(self, field.name) for field in fields(self)]
+        picked: list[Any] = [None if column is None else column[rows] for column in columns]
+        return Minutes(*picked)
 
 
 def join(parts: Sequence[Minutes]) -> Minutes:
     """Put consecutive pieces behind each other."""
     if not parts:
-        return Minutes(*(np.empty(0, dtype=np.int64) for _ in fields(Minutes)))
-    return Minutes(
-        *(
-            np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(Minutes)
-        )
-    )
+        none = np.empty(0, dtype=np.int64)
+        return Minutes(none, none, none, none, none, none, none)
+    return Minutes(*(_joined([getattr(part, f.name) for part in parts]) for f in fields(Minutes)))
+
+
+def _joined(columns: list[Any]) -> Any:  # noqa: ANN401 (arrays of one type, or None all along)
+    return None if columns[0] is None else np.concatenate(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,11 @@ class Market:
     cost : float
         Mean cost of a trade, in quote.
     half_spread : float
-        How far buyers pay above the middle and sellers get below, as a fraction of the price.
+        How far from the middle trades are at the most, as a fraction of the price.
+    flow : Flow
+        How its orders behave.
+    season : float
+        Strength of the day's rhythm.
     """
 
     symbol: str
@@ -91,28 +106,12 @@ class Market:
     rate: float
     cost: float
     half_spread: float
+    flow: Flow
+    season: float
 
     def key(self, purpose: str) -> int:
         """Give the key of one of the market's streams of randomness."""
         return keyed.key(self.stream, purpose)
-
-
-def buying(stream: int, minute: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the share of buys that large orders, worked over many minutes, leave in each minute."""
-    first = int(minute[0])
-    lattices = tuple(keyed.Lattice(keyed.key(stream, "orders", p), p) for p in _ORDER_PERIODS)
-    level = keyed.blend(lattices, first, int(minute[-1]) - first + 1)[minute - first]
-    return np.minimum(np.maximum(0.5 + _ORDER_WEIGHT * level, 0.03), 0.97)
-
-
-def edge_sides(stream: int, minute: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
-    """Give the sides (1 buy, -1 sell) of each minute's first and last trade."""
-    share = buying(stream, minute)
-    first, last = (
-        np.where(keyed.uniform(keyed.key(stream, name), minute) < share, 1, -1)
-        for name in ("first side", "last side")
-    )
-    return first, last
 
 
 def make(market: Market, first: int, path: Path) -> Minutes:
@@ -137,24 +136,67 @@ def make(market: Market, first: int, path: Path) -> Minutes:
     minute = np.arange(first, first + variance.size, dtype=np.int64)
     returns = (values[:, 1:] - values[:, :-1]).ravel()
     count = _count(market, minute, path.heat, _surprise(returns, variance))
-    mid = exact.exp(values) * float(10**market.price_decimals)
-    before, after = mid[:, :-1].ravel(), mid[:, 1:].ravel()
-    open_, close = _edges(market, minute, before, after, count)
+    pull, reach = _pull(values, variance, count), _reach(market, path.heat)
+    before, after = _middles(market, values, reach)
+    sides = edge_sides(market.stream, minute, market.flow, pull)
+    open_, close = _edges(reach, sides, before, after, count)
     up, down = _extremes(market, minute, returns, variance, count)
+    bounce = reach * market.flow.bounce * _seen(count)
     made = Minutes(
         minute=minute,
         open=open_,
-        high=_ticks(before * (1.0 + up)),
-        low=_ticks(before * (1.0 - down)),
+        high=_ticks(before * (1.0 + up + bounce)),
+        low=_ticks(before * (1.0 - down - bounce)),
         close=close,
         count=count,
         lots=_lots(market, minute, after, count),
+        pull=pull,
+        reach=reach,
     )
     return _carry(_fit(made))
 
 
 def _surprise(returns: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.minimum(np.abs(returns) / np.sqrt(np.maximum(variance, 1e-24)), 4.0)
+    return np.minimum(np.abs(returns) / np.sqrt(np.maximum(variance, 1e-24)), _FAR)
+
+
+def _pull(
+    values: NDArray[np.float64], variance: NDArray[np.float64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Give each minute's return in standard deviations, counted from the last trade before.
+
+    Days begin with a trade, so that it is never sought in the day before.
+    """
+    end, rows = values[:, 1:].ravel(), np.arange(count.size)
+    clock = np.add.accumulate(variance.reshape(-1, MINUTES), axis=1).ravel()
+    last = np.maximum.accumulate(np.where(count > 0, rows, 0))
+    before = np.append(0, last[:-1])
+    start, since = end[before], clock[before]
+    start[::MINUTES], since[::MINUTES] = values[:, 0], 0.0
+    pull: NDArray[np.float64] = (end - start) / np.sqrt(np.maximum(clock - since, 1e-24))
+    return np.minimum(np.maximum(pull, -_FAR), _FAR)
+
+
+def _reach(market: Market, heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give half the spread, which is wider in hours that move more, up to the widest."""
+    level = exact.ordered_sum(heat.reshape(-1, 60)) / 60.0 + _CALM
+    level += np.tile(tables.volatility_season(market.season)[30::60], heat.shape[0])
+    widest = market.half_spread / (1.0 + 0.5 * market.flow.resting)
+    return np.repeat(np.minimum(exact.exp(level) * (widest / _WIDER), widest), 60)
+
+
+def _middles(
+    market: Market, values: NDArray[np.float64], reach: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the middle of the quotes before and after each minute, in ticks.
+
+    Quotes rest at a price for a while, the longer the wider they are.
+    """
+    scale, grid = float(10**market.price_decimals), reach * market.flow.resting
+    before, after = values[:, :-1].ravel(), values[:, 1:].ravel()
+    if market.flow.resting * market.half_spread > 0.0:
+        before, after = (np.floor(v / grid + 0.5) * grid for v in (before, after))
+    return exact.exp(before) * scale, exact.exp(after) * scale
 
 
 def _count(
@@ -165,10 +207,13 @@ def _count(
 ) -> NDArray[np.int64]:
     """Draw the number of trades: about Poisson, by the root transform that makes it normal."""
     lattices = tuple(keyed.Lattice(market.key(f"activity {p}"), p) for p in _PERIODS)
-    level = keyed.blend(lattices, int(minute[0]), minute.size) * _ACTIVITY_WEIGHT
-    level += 0.75 * heat.ravel()
-    level += 0.3 * (surprise - 0.8)
-    level += np.tile(tables.ACTIVITY_SEASON, minute.size // MINUTES)
+    level = keyed.blend(lattices, int(minute[0]), minute.size) * market.flow.waves
+    level -= 0.5 * len(_PERIODS) * market.flow.waves * market.flow.waves
+    level += _LEVEL - 0.5 * market.flow.bursts * market.flow.bursts
+    level += market.flow.bursts * keyed.normal(market.key("burst"), minute)
+    level += _FOLLOWS_HEAT * heat.ravel()
+    level += market.flow.surprise * (surprise - 0.8)
+    level += np.tile(tables.activity_season(market.season), minute.size // MINUTES)
     rate = exact.exp(np.minimum(level, 5.0)) * market.rate
     root = np.sqrt(rate) + 0.5 * keyed.normal(market.key("count"), minute)
     root = np.maximum(root, 0.0)
@@ -178,15 +223,14 @@ def _count(
 
 
 def _edges(
-    market: Market,
-    minute: NDArray[np.int64],
+    reach: NDArray[np.float64],
+    sides: tuple[NDArray[np.int64], ...],
     before: NDArray[np.float64],
     after: NDArray[np.float64],
     count: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    first, last = edge_sides(market.stream, minute)
-    open_ = _ticks(before * (1.0 + market.half_spread * first))
-    close = _ticks(after * (1.0 + market.half_spread * last))
+    open_ = _ticks(before * (1.0 + reach * sides[0]))
+    close = _ticks(after * (1.0 + reach * sides[1]))
     return np.where(count == 1, close, open_), close
 
 
@@ -202,16 +246,20 @@ def _extremes(
     count: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give how far the price goes above and below its start, as fractions of it."""
-    seen = np.maximum(1.0 - 1.2 / np.sqrt(np.maximum(count, 1)), 0.0)
-    seen *= seen
-    square = returns * returns
-    reach = []
+    seen, square = _seen(count), returns * returns
+    ends = []
     for name, sign in (("high", 1.0), ("low", -1.0)):
         energy = keyed.draw(tables.EXPONENTIAL, keyed.bits(market.key(name), minute))
         edge = np.maximum(sign * returns, 0.0)
         far = 0.5 * (sign * returns + np.sqrt(square + 2.0 * variance * energy))
-        reach.append(np.minimum(edge + (far - edge) * seen, 0.5))
-    return reach[0], reach[1]
+        ends.append(np.minimum(edge + (far - edge) * seen, 0.5))
+    return ends[0], ends[1]
+
+
+def _seen(count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give how much of the path's extremes so many trades see."""
+    seen: NDArray[np.float64] = np.maximum(1.0 - 1.2 / np.sqrt(np.maximum(count, 1)), 0.0)
+    return seen * seen
 
 
 def _lots(
@@ -221,7 +269,9 @@ def _lots(
     count: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     usual = market.cost * float(10 ** (market.amount_decimals + market.price_decimals)) / mid
-    usual *= keyed.draw(tables.VOLUME, keyed.bits(market.key("volume"), minute))
+    spread = tables.VOLUME_SPREAD[count]
+    noise = keyed.normal(market.key("volume"), minute) - 0.5 * spread
+    usual *= exact.exp(np.minimum(noise * spread, 5.0))
     lots = np.floor(usual * count + 0.5).astype(np.int64)
     return np.maximum(lots, count)
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 """Raised with every change that moves a byte of the market's history."""
 
 GENESIS = 1_262_304_000_000
@@ -21,6 +21,8 @@ HORIZON = 7_258_118_400_000
 
 Volatility = Literal["low", "moderate", "high"]
 Trend = Literal["fibonacci", "up", "down", "sideways"]
+
+_VOLATILITIES = {"low": 0.5, "moderate": 1.0, "high": 2.0}
 
 _CODE = re.compile(r"[A-Z0-9]{2,16}")
 
@@ -63,7 +65,7 @@ class Currency:
     correlation : float
         With the market as a whole, 0 to 1.
     activity : float
-        How much it is traded; a market has 120 · base · quote trades a minute.
+        How much it is traded; a market has base · quote · `Parameters.trades_per_minute`.
     quotes : bool
         Whether the currencies behind it in the list are also priced in this one.
     """
@@ -111,6 +113,31 @@ CURRENCIES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """What one number of a market means: its unit and the range it may have."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    meaning: str
+
+
+NUMBERS = (
+    Number("annual_volatility", "fraction a year", 0.01, 5.0, "of the market as a whole"),
+    Number("trend_strength", "daily sd", 0.0, 1.0, "drift of a bull or bear regime"),
+    Number("shocks_per_day", "a day", 0.0, 1.0, "how often a burst of volatility begins"),
+    Number("shock_size", "log volatility", 0.0, 1.5, "mean of what varies of a burst"),
+    Number("season", "of the usual", 0.0, 3.0, "strength of the day's rhythm"),
+    Number("trades_per_minute", "a minute", 0.01, 2_000.0, "of a market with activity 1"),
+    Number("trade_value", "first currency", 0.01, 1e7, "mean value of a trade"),
+    Number("spread", "sd of a minute", 0.0, 2.0, "usual, where trade is endlessly active"),
+    Number("price_steps", "ticks", 1e3, 1e8, "in a market's first price at the least"),
+)
+"""The numbers among the parameters, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
     """Everything that decides what the simulated market does.
 
@@ -119,10 +146,29 @@ class Parameters:
     seed : int
         Another number gives another history.
     volatility : str
-        `low`, `moderate` or `high`: about 35, 70 or 140 percent a year for the market as a whole.
+        `low` halves and `high` doubles the volatility of `moderate`, 70 percent a year.
     trend : str
         `fibonacci` alternates bull, bear and sideways regimes that last a Fibonacci number of days;
         `up` and `down` drift all the time; `sideways` doesn't.
+    annual_volatility : float
+        Of the market as a whole where `volatility` is moderate, as a fraction a year.
+    trend_strength : float
+        Drift of a bull or bear regime, in daily standard deviations.
+    shocks_per_day : float
+        How often a burst of volatility begins, in the market and in each currency.
+    shock_size : float
+        Mean of the part of a burst that varies, in log volatility.
+    season : float
+        Strength of the day's rhythm; 1 is the usual one.
+    trades_per_minute : float
+        Of a market whose currencies have activity 1, in the mean.
+    trade_value : float
+        Mean value of a trade, in the first currency.
+    spread : float
+        The usual one of an endlessly active market, in standard deviations of a minute's return;
+        thin ones have up to seventeen times as much.
+    price_steps : float
+        Ticks that a market's first price has at the least, where eight decimals allow it.
     currencies : tuple of Currency
         The first is what all values are measured in, and doesn't move.
 
@@ -135,6 +181,15 @@ class Parameters:
     seed: int = 0
     volatility: Volatility = "moderate"
     trend: Trend = "fibonacci"
+    annual_volatility: float = 0.7
+    trend_strength: float = 0.12
+    shocks_per_day: float = 0.25
+    shock_size: float = 0.45
+    season: float = 1.0
+    trades_per_minute: float = 120.0
+    trade_value: float = 800.0
+    spread: float = 0.12
+    price_steps: float = 500_000.0
     currencies: tuple[Currency, ...] = CURRENCIES
 
     def __post_init__(self) -> None:
@@ -144,7 +199,14 @@ class Parameters:
             )
         _choice("volatility", self.volatility, get_args(Volatility))
         _choice("trend", self.trend, get_args(Trend))
+        for number in NUMBERS:
+            _number(number.name, getattr(self, number.name), number.low, number.high)
         _check_currencies(self.currencies)
+
+    @property
+    def annual(self) -> float:
+        """The market's volatility as a fraction a year."""
+        return self.annual_volatility * _VOLATILITIES[self.volatility]
 
     @property
     def fingerprint(self) -> str:
@@ -160,8 +222,9 @@ class Parameters:
             [
                 f"gekko_lab simulation {MODEL_VERSION}",
                 str(self.seed),
-                self.volatility,
                 self.trend,
+                _canonical(self.annual),
+                *(_canonical(getattr(self, number.name)) for number in NUMBERS[1:]),
                 *rows,
             ]
         )

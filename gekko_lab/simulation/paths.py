@@ -62,9 +62,9 @@ def path(skeleton: Skeleton, day: int, days: int, market: Path | None = None) ->
     heat += fields * daily.FAST_WEIGHT
     cells = np.arange(first, first + days * MINUTES, dtype=np.int64)
     heat += keyed.normal(factor.stream("white"), cells).reshape(shape) * daily.WHITE_WEIGHT
-    heat -= _MEAN + daily.SHOCK_LEVEL
+    heat -= _MEAN + factor.shocks.level
     np.minimum(heat, _CAP, out=heat)
-    sigma = exact.exp(heat + tables.VOLATILITY_SEASON)
+    sigma = exact.exp(heat + tables.volatility_season(factor.season))
     sigma *= factor.volatility / float(np.sqrt(DAYS_PER_YEAR * MINUTES))
     steps = keyed.normal(factor.stream("minute"), cells).reshape(shape) * sigma
     variance = sigma * sigma

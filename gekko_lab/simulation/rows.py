@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from gekko_lab.frames.schemas import CANDLES_FULL, SIDE, SIMULATED_TRADES, TIME
+from gekko_lab.frames.schemas import (
+    BOOK_SIDE,
+    CANDLES_FULL,
+    ORDER_BOOK,
+    SIDE,
+    SIMULATED_TRADES,
+    TIME,
+)
 from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
+    from gekko_lab.simulation.book import Book
     from gekko_lab.simulation.minutes import Market
     from gekko_lab.simulation.tape import Tape
 
 SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
+_BOOK_SIDES = pl.Series(["bid", "ask"], dtype=BOOK_SIDE)
 
 
 def candles(
@@ -51,6 +60,23 @@ def trades(market: Market, made: Tape) -> pl.DataFrame:
         "amount": exact.decimal(made.lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+
+
+def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
+    """Give a book as a frame."""
+    counts = made.bids.size, made.asks.size
+    level = np.concatenate([np.arange(1, count + 1) for count in counts])
+    sides = _BOOK_SIDES.gather(np.repeat(np.array([0, 1], dtype=np.uint32), counts))
+    ticks = np.concatenate([made.bids, made.asks])
+    lots = np.concatenate([made.bid_lots, made.ask_lots])
+    columns = {
+        "timestamp": _moments(np.full(level.size, time, dtype=np.int64)),
+        "side": sides,
+        "level": level,
+        "price": exact.decimal(ticks, market.price_decimals),
+        "amount": exact.decimal(lots, market.amount_decimals),
+    }
+    return pl.DataFrame(columns, schema=ORDER_BOOK)
 
 
 def _moments(time: NDArray[np.int64]) -> pl.Series:

@@ -24,20 +24,21 @@ LOOKBACK = 2
 """Days after its own in which a shock is still felt."""
 
 DAYS_PER_YEAR = 365.25
-FAST_WEIGHT = 0.21
-SLOW_WEIGHT = 0.18
-WHITE_WEIGHT = 0.32
+FAST_WEIGHT = 0.25
+MEDIUM_WEIGHT = 0.19
+SLOW_WEIGHT = 0.14
+WHITE_WEIGHT = 0.3
 FAST_PERIODS = (2, 8, 32)  # minutes
 _MEDIUM_PERIODS = (2, 8, 34)  # hours
 _SLOW_PERIODS = (264, 1080, 4368, 17520)  # hours: 11, 45, 182 days, 2 years
 
 _REVERSION = 0.999  # of a day's deviation that is left the next day
-_REGIME_DRIFT = 0.12  # of a day's standard deviation
 _REGIMES = (5, 8, 13, 21, 34, 55, 89)  # days
 _DRIFT = 0.35  # a year, at the beginning of a lasting trend
 _DRIFT_YEARS = 40.0  # after which a lasting trend has lost three quarters of its slope
-_SHOCKS = 0.25  # a day
-SHOCK_LEVEL = 0.06  # what shocks add to log volatility in the long run
+_LEAST_SHOCK = 0.35  # in log volatility
+_LARGEST_SHOCK = 4.0  # in means of the part that varies
+_LASTING_SHOCK = 0.3  # what a shock adds to a day's log volatility, of its size
 
 _SINCE_SHOCK = np.arange(-MINUTES, (LOOKBACK + 1) * MINUTES)
 DECAY: NDArray[np.float64] = np.where(
@@ -47,18 +48,47 @@ DECAY: NDArray[np.float64] = np.where(
 )
 """What is left of a shock, from a day before it on, by the minute."""
 
-_SEASON_HOURS = np.ascontiguousarray(tables.VOLATILITY_SEASON[30::60])
+
+@dataclass(frozen=True, slots=True)
+class Shocks:
+    """How often a day bursts of volatility begin, and the mean of the part of them that varies."""
+
+    rate: float
+    size: float
+
+    @property
+    def level(self) -> float:
+        """What they add to log volatility in the long run."""
+        return _LASTING_SHOCK * self.rate * (_LEAST_SHOCK + self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A log-value of its own: annual volatility, lasting trend (-1, 0, 1) and regimes or not."""
+    """A log-value of its own.
+
+    Attributes
+    ----------
+    name, seed : str, int
+        What its randomness hangs on.
+    volatility : float
+        A year.
+    trend : int
+        The direction of a lasting trend: -1, 0 or 1.
+    regimes : float
+        Drift of the regimes that come and go, in daily standard deviations.
+    shocks : Shocks
+        Its bursts of volatility.
+    season : float
+        Strength of the day's rhythm.
+    """
 
     name: str
     seed: int
     volatility: float
     trend: int
-    regimes: bool
+    regimes: float
+    shocks: Shocks
+    season: float
 
     def stream(self, purpose: str) -> int:
         """Give the key of one of the factor's streams of randomness."""
@@ -109,7 +139,7 @@ def build(factor: Factor, days: int, market: Skeleton | None = None) -> Skeleton
     if market is not None:
         hours = (own + market.own[: own.size]) * 0.7071067811865476
         shocks += shocks_by_hour(market.sizes[:days], market.minutes[:days])
-    variance = _day_variance(hours, shocks)
+    variance = _day_variance(factor, hours, shocks)
     return Skeleton(factor, own, hours, sizes, minutes, _values(factor, variance))
 
 
@@ -117,19 +147,20 @@ def _fields(factor: Factor, count: int) -> NDArray[np.float64]:
     stream = factor.stream
     medium = tuple(keyed.Lattice(stream(f"volatility {p}h"), p) for p in _MEDIUM_PERIODS)
     slow = tuple(keyed.Lattice(stream(f"volatility {p}h"), p) for p in _SLOW_PERIODS)
-    total = keyed.blend(medium, 0, count) * FAST_WEIGHT
+    total = keyed.blend(medium, 0, count) * MEDIUM_WEIGHT
     total += keyed.blend(slow, 0, count) * SLOW_WEIGHT
     # E exp(2 N(-v, v)) = 1: the fields leave the mean variance alone.
-    mean = 3.0 * FAST_WEIGHT * FAST_WEIGHT + 4.0 * SLOW_WEIGHT * SLOW_WEIGHT
+    mean = 3.0 * MEDIUM_WEIGHT * MEDIUM_WEIGHT + 4.0 * SLOW_WEIGHT * SLOW_WEIGHT
     return total - mean
 
 
 def _shocks(factor: Factor, days: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     cells = np.arange(days, dtype=np.int64)
-    happens = keyed.uniform(factor.stream("shock"), cells) < _SHOCKS
+    happens = keyed.uniform(factor.stream("shock"), cells) < factor.shocks.rate
     size = keyed.draw(tables.EXPONENTIAL, keyed.bits(factor.stream("shock size"), cells))
     minute = np.floor(keyed.uniform(factor.stream("shock minute"), cells) * MINUTES)
-    return np.where(happens, 0.35 + 0.45 * np.minimum(size, 4.0), 0.0), minute.astype(np.int64)
+    size = _LEAST_SHOCK + factor.shocks.size * np.minimum(size, _LARGEST_SHOCK)
+    return np.where(happens, size, 0.0), minute.astype(np.int64)
 
 
 def shocks_by_hour(sizes: NDArray[np.float64], minutes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -144,11 +175,13 @@ def shocks_by_hour(sizes: NDArray[np.float64], minutes: NDArray[np.int64]) -> ND
     return total
 
 
-def _day_variance(hours: NDArray[np.float64], shocks: NDArray[np.float64]) -> NDArray[np.float64]:
+def _day_variance(
+    factor: Factor, hours: NDArray[np.float64], shocks: NDArray[np.float64]
+) -> NDArray[np.float64]:
     level = (hours[:-1] + hours[1:]).reshape(-1, HOURS) * 0.5
     level += shocks
-    level += _SEASON_HOURS
-    level -= SHOCK_LEVEL
+    level += tables.volatility_season(factor.season)[30::60]
+    level -= factor.shocks.level
     return exact.ordered_sum(exact.exp(2.0 * level)) / HOURS
 
 
@@ -160,7 +193,7 @@ def _values(factor: Factor, variance: NDArray[np.float64]) -> NDArray[np.float64
     spread = factor.volatility / float(np.sqrt(DAYS_PER_YEAR))
     steps = np.sqrt(variance) * keyed.normal(factor.stream("day"), cells) * spread
     if factor.regimes:
-        steps += _regimes(factor, days) * (_REGIME_DRIFT * spread)
+        steps += _regimes(factor, days) * (factor.regimes * spread)
     walk = accumulate(steps.tolist(), lambda value, step: value * _REVERSION + step, initial=0.0)
     years = np.arange(days + 1) / DAYS_PER_YEAR
     line = years / (years + _DRIFT_YEARS) * (factor.trend * _DRIFT * _DRIFT_YEARS)

@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,9 +106,30 @@ def _ratio(
     return above / below
 
 
+@cache
+def volatility_season(strength: float) -> NDArray[np.float64]:
+    """Give what is added to log volatility at each minute of the day (UTC).
+
+    The mean variance factor is one.
+    """
+    season = _season(0.25 * strength, 0.08 * strength)
+    return season - 0.5 * exact.log(exact.ordered_sum(exact.exp(2.0 * season))[None] / 1440.0)
+
+
+@cache
+def activity_season(strength: float) -> NDArray[np.float64]:
+    """Give what is added to the log number of trades at each minute of the day (UTC)."""
+    return _season(0.45 * strength, 0.15 * strength)
+
+
 def _season(first: float, second: float) -> NDArray[np.float64]:
     turn = np.arange(1440) / 1440.0 - 15.0 / 24.0
     return first * exact.cos_turn(turn) + second * exact.cos_turn(2.0 * turn)
+
+
+def lognormal(spread: float) -> Table:
+    """Give the quantiles of a lognormal with median one."""
+    return Table.of(exact.exp(spread * _Z))
 
 
 _P = np.arange(CELLS + 1) / CELLS
@@ -117,21 +139,11 @@ _E = -exact.log(1.0 - _P)
 
 NORMAL = Table.of(_Z)
 EXPONENTIAL = Table.of(np.concatenate([np.zeros(1), _E[1:]]))
-INTENSITY = Table.of(exact.exp(0.6 * _Z))
-"""How much slower or faster than usual a stretch of orders arrives."""
-VOLUME = Table.of(exact.exp(0.55 * _Z - 0.15125))
-"""A minute's mean amount over its usual one; the mean is one."""
-RUN = Table.of(exact.exp(_E / 1.55))
-"""Length of a run of orders on one side, Pareto with exponent 1.55 [Lillo, Mike, Farmer 2005]."""
+RUN = Table.of(exact.exp(_E / 1.65))
+"""Length of a run of orders on one side, Pareto with exponent 1.65 [Lillo, Mike, Farmer 2005]."""
 SIZE = Table.of(exact.exp(np.where(_Z > 3.0, _E / 1.6 + 1.57, 1.9 * _Z)))  # noqa: PLR2004
 """Weight of a fill within its minute: a lognormal body and, where it is as steep, a Pareto tail."""
+VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 24.0 / np.maximum(np.arange(20_001), 1)))
+"""Standard deviation of a minute's log volume, by its number of trades."""
 STEP = Table.of(exact.exp(0.9 * _Z))
 """Size of a price step within its minute."""
-
-VOLATILITY_SEASON = _season(0.25, 0.08)
-"""Added to log volatility at each minute of the day (UTC); the mean variance factor is one."""
-VOLATILITY_SEASON -= 0.5 * exact.log(
-    exact.ordered_sum(exact.exp(2.0 * VOLATILITY_SEASON))[None] / 1440.0
-)
-ACTIVITY_SEASON = _season(0.45, 0.15)
-"""Added to the logarithm of the number of trades at each minute of the day."""

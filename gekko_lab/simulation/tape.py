@@ -19,19 +19,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.simulation import keyed, tables
-from gekko_lab.simulation.minutes import buying, edge_sides
+from gekko_lab.simulation.flow import CROWDED, buying, edge_sides
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gekko_lab.simulation.flow import Flow
     from gekko_lab.simulation.minutes import Minutes
 
 ID_BITS = 20
 """A trade's id is its minute (from 1970) · 2**20 + its place in the minute."""
 
 _MINUTE_MS = 60_000
-_NEW_ORDER = 1.0 / 1.8
-_UNCHANGED = 0.65
 _FOLLOWS = 0.75  # share of price steps in the direction of their trade's side
 
 
@@ -72,7 +71,9 @@ class _Rows:
         return np.maximum.accumulate(np.where(marks, np.arange(marks.size), 0))
 
 
-def tape(stream: int, candles: Minutes, *, width_ms: int = _MINUTE_MS) -> Tape:
+def tape(
+    stream: int, candles: Minutes, flow: Flow = CROWDED, *, width_ms: int = _MINUTE_MS
+) -> Tape:
     """Make the trades of candles.
 
     Parameters
@@ -82,6 +83,8 @@ def tape(stream: int, candles: Minutes, *, width_ms: int = _MINUTE_MS) -> Tape:
     candles : Minutes
         Candles in ticks and lots. One trade needs a flat candle, and a high or a low beyond open
         and close a trade more each; lots are at least as many as trades.
+    flow : Flow
+        How orders behave.
     width_ms : int
         What `candles.minute` counts, for candles that are no minutes.
 
@@ -95,10 +98,11 @@ def tape(stream: int, candles: Minutes, *, width_ms: int = _MINUTE_MS) -> Tape:
         none = np.empty(0, dtype=np.int64)
         return Tape(none, none, none, none, none)
     rows = _rows(candles)
-    order = _orders(stream, rows)
-    side = _sides(stream, rows, candles, order)
-    ticks = _prices(stream, rows, candles, side)
-    time = candles.minute[rows.row] * width_ms + _elapsed(stream, rows, candles, order, width_ms)
+    order = _orders(stream, rows, flow)
+    side = _sides(stream, rows, candles, order, flow)
+    ticks = _prices(stream, rows, candles, side, flow)
+    within = _elapsed(stream, rows, candles, _gaps(stream, rows, order, flow), width_ms)
+    time = candles.minute[rows.row] * width_ms + within
     return Tape(rows.id, time, side, ticks, _lots(stream, rows, candles))
 
 
@@ -110,26 +114,33 @@ def _rows(candles: Minutes) -> _Rows:
     return _Rows(row, place, (candles.minute << ID_BITS)[row] + place, first, ends - 1)
 
 
-def _orders(stream: int, rows: _Rows) -> NDArray[np.int64]:
+def _orders(stream: int, rows: _Rows, flow: Flow) -> NDArray[np.int64]:
     """Give the first trade of the order that each trade is a fill of."""
-    new = keyed.uniform(keyed.key(stream, "order"), rows.id) < _NEW_ORDER
+    new = keyed.uniform(keyed.key(stream, "order"), rows.id) < flow.new_order
     new[rows.first] = True
     return rows.before(new)
 
 
-def _elapsed(
-    stream: int, rows: _Rows, candles: Minutes, order: NDArray[np.int64], width_ms: int
-) -> NDArray[np.int64]:
-    """Spread the orders over their minute, in milliseconds from its begin, in gaps that cluster."""
+def _gaps(stream: int, rows: _Rows, order: NDArray[np.int64], flow: Flow) -> NDArray[np.int64]:
+    """Give the gaps before each trade, which cluster; in whole units, as long as it takes."""
     key = keyed.key(stream, "gap")
     gap = keyed.draw(tables.EXPONENTIAL, keyed.bits(key, rows.id))
     base = rows.id - rows.place
     for shift in (2, 5):
         cell = base + (rows.place >> shift)
-        gap *= keyed.draw(tables.INTENSITY, keyed.bits(keyed.key(stream, "pace", shift), cell))
-    steps = (gap * 65536.0).astype(np.int64) + 1
+        gap *= keyed.draw(flow.pace, keyed.bits(keyed.key(stream, "pace", shift), cell))
+    if flow.hesitation is not None:
+        gap *= keyed.draw(flow.hesitation, keyed.bits(keyed.key(stream, "hesitation"), rows.id))
+    steps: NDArray[np.int64] = (gap * 65536.0).astype(np.int64) + 1
     steps[order != np.arange(order.size)] = 0
-    elapsed = rows.sums(steps)
+    return steps
+
+
+def _elapsed(
+    stream: int, rows: _Rows, candles: Minutes, gaps: NDArray[np.int64], width_ms: int
+) -> NDArray[np.int64]:
+    """Spread the trades over their minute, in milliseconds from its beginning."""
+    elapsed = rows.sums(gaps)
     rest = keyed.draw(tables.EXPONENTIAL, keyed.bits(keyed.key(stream, "rest"), candles.minute))
     total = elapsed[rows.last] + (rest * 65536.0).astype(np.int64) + 1
     within: NDArray[np.int64] = elapsed * width_ms // total[rows.row]
@@ -137,7 +148,7 @@ def _elapsed(
 
 
 def _sides(
-    stream: int, rows: _Rows, candles: Minutes, order: NDArray[np.int64]
+    stream: int, rows: _Rows, candles: Minutes, order: NDArray[np.int64], flow: Flow
 ) -> NDArray[np.int64]:
     """Give sides in runs; the minute's return tilts them, its first and last are given."""
     length = keyed.draw(tables.RUN, keyed.bits(keyed.key(stream, "run"), rows.id)).astype(np.int64)
@@ -147,39 +158,50 @@ def _sides(
     begins[(rows.first[rows.row] + start)[inside]] = True
     run = rows.before(begins)
     wide = (candles.high - candles.low + 1).astype(np.float64)
-    tilt = 0.25 + 0.5 * buying(stream, candles.minute)
-    tilt += 0.35 * ((candles.close - candles.open).astype(np.float64) / wide)
+    tilt = 0.25 + 0.5 * buying(stream, candles.minute, flow, candles.pull)
+    tilt += 0.26 * ((candles.close - candles.open).astype(np.float64) / wide)
     buys = keyed.uniform(keyed.key(stream, "side"), rows.id) < tilt[rows.row]
     side = np.where(buys, 1, -1)[run[order]]
-    first, last = edge_sides(stream, candles.minute)
+    first, last = edge_sides(stream, candles.minute, flow, candles.pull)
     opening = order == rows.first[rows.row]
     side = np.where(opening, first[rows.row], side)
-    side[rows.last] = np.where(candles.count == 1, first, last)
+    side[rows.last] = last
     return side
 
 
 def _prices(
-    stream: int, rows: _Rows, candles: Minutes, side: NDArray[np.int64]
+    stream: int, rows: _Rows, candles: Minutes, side: NDArray[np.int64], flow: Flow
 ) -> NDArray[np.int64]:
     """Walk from open to close, touching high and low and never leaving them."""
-    moves, steps = _steps(stream, rows, side)
+    moves, steps = _steps(stream, rows, side, flow)
     clock = rows.sums(moves).astype(np.float64)
     clock /= np.maximum(clock[rows.last], 1.0)[rows.row]
     walk = rows.sums(steps).astype(np.float64)
     walk -= walk[rows.last][rows.row] * clock
     highest, lowest = (edge.reduceat(walk, rows.first) for edge in (np.maximum, np.minimum))
     span = (candles.high - candles.low).astype(np.float64) / np.maximum(highest - lowest, 1.0)
-    rise = (candles.close - candles.open).astype(np.float64)
+    reach = _bounce(candles, flow)
+    start = candles.open - reach * side[rows.first]
+    rise = candles.close - reach * side[rows.last] - start
     path = walk * span[rows.row] + clock * rise[rows.row]
-    path += candles.open.astype(np.float64)[rows.row]
+    path += start[rows.row]
+    path += reach[rows.row] * side
     return _hold(path, rows, candles)
 
 
+def _bounce(candles: Minutes, flow: Flow) -> NDArray[np.float64]:
+    """Give how far in ticks a minute's trades bounce from the middle to the quotes."""
+    if candles.reach is None:
+        return np.zeros(candles.open.size)
+    bounce: NDArray[np.float64] = candles.open * candles.reach * flow.bounce
+    return bounce
+
+
 def _steps(
-    stream: int, rows: _Rows, side: NDArray[np.int64]
+    stream: int, rows: _Rows, side: NDArray[np.int64], flow: Flow
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     random = keyed.bits(keyed.key(stream, "move"), rows.id)
-    moves = (random >> np.uint64(40)).astype(np.float64) * 2.0**-24 >= _UNCHANGED
+    moves = (random >> np.uint64(40)).astype(np.float64) * 2.0**-24 >= flow.unchanged
     moves[rows.first] = False
     moves[rows.last] = True
     follows = (random & np.uint64(0xFFFFF)).astype(np.float64) * 2.0**-20 < _FOLLOWS

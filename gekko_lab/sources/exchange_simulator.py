@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.errors import UnknownSymbol
 from gekko_lab.market.suggest import nearest
-from gekko_lab.simulation import GENESIS, HORIZON, Parameters, SimulatedMarket
+from gekko_lab.simulation import GENESIS, HORIZON, Parameters, SimulatedMarket, presets
+from gekko_lab.simulation.parameters import NUMBERS
 from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import polars as pl
+
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.parameters import Trend, Volatility
+    from gekko_lab.simulation.presets import Preset
 
 _TIMEFRAMES = (
     *("1s", "5s", "15s", "30s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h"),
@@ -31,10 +36,13 @@ class ExchangeSimulator:
 
     The same seed and parameters give the same market, byte for byte, whatever the window, the
     process or the machine. It goes wherever the name of an exchange goes; the name "simulator"
-    stands for this class with its defaults.
+    stands for this class with its defaults, "simulator:thin" for its preset "thin".
 
     Parameters
     ----------
+    preset
+        A market by name: "liquid", "thin", "fx", "stress" or "gekko-m4"; by default a dozen
+        currencies of which the large ones are liquid and the small ones thin.
     seed
         Chooses one of the possible markets.
     volatility
@@ -43,7 +51,9 @@ class ExchangeSimulator:
         Where they go: "up", "down", "sideways", or "fibonacci" for bull and bear phases that
         last a Fibonacci number of days.
     currencies
-        What is traded, as `gekko_lab.Currency`; by default a dozen well-known ones.
+        What is traded, as `gekko_lab.Currency`; by default those of the preset.
+    **numbers
+        Any other parameter that `describe` tells of, such as `trades_per_minute=30`.
 
     Raises
     ------
@@ -57,6 +67,9 @@ class ExchangeSimulator:
     >>> candles = gekko_lab.fetch(calm, "ETH/USDT", "1h", since="2024-01-01", limit=2)
     >>> candles["timestamp"].dt.hour().to_list()
     [0, 1]
+    >>> thin = gekko_lab.ExchangeSimulator("thin", spread=0.2)
+    >>> thin.describe().filter(parameter="spread").row(0)[:3]
+    ('spread', '0.2', 'sd of a minute')
     """
 
     exchange = "simulator"
@@ -64,22 +77,35 @@ class ExchangeSimulator:
 
     def __init__(
         self,
+        preset: Preset | None = None,
         *,
         seed: int = 0,
         volatility: Volatility = "moderate",
         trend: Trend = "fibonacci",
         currencies: Sequence[Currency] | None = None,
+        **numbers: float,
     ) -> None:
-        chosen: dict[str, Any] = {"seed": seed, "volatility": volatility, "trend": trend}
+        chosen: dict[str, Any] = {"seed": seed, "volatility": volatility, "trend": trend, **numbers}
         if currencies is not None:
             chosen["currencies"] = tuple(currencies)
-        self.parameters = Parameters(**chosen)
+        self._preset = preset
+        self.parameters = presets.choose(preset, chosen)
         self._simulated = SimulatedMarket(self.parameters)
 
     @property
     def identity(self) -> str:
         """The name and a fingerprint of seed, parameters and version of the model."""
         return f"simulator-{self.parameters.fingerprint}"
+
+    def describe(self) -> pl.DataFrame:
+        """Give every parameter with its value, unit and meaning.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns, all text: parameter, value, unit, meaning; the currencies are at the end.
+        """
+        return presets.describe(self.parameters)
 
     def now(self) -> int:
         """Give this machine's clock, which the simulated exchange runs on."""
@@ -128,26 +154,34 @@ class ExchangeSimulator:
             TradeCursor(end) if end < until else None,
         )
 
+    def order_book(self, symbol: str, time: int, depth: int = 20) -> pl.DataFrame:
+        """Give the order book at a time in milliseconds UTC, `depth` levels a side.
+
+        Returns
+        -------
+        polars.DataFrame
+            Bids, then asks, each from the best outwards, in the columns of `ORDER_BOOK`.
+        """
+        self.market(symbol)
+        return self._simulated.order_book(symbol, time, depth)
+
     def oldest_trade(self, symbol: str, since: int) -> int | None:
         """Tell when the simulated market began, where that is later than `since`."""
         del symbol
         return GENESIS if since < GENESIS else None
 
     def __repr__(self) -> str:
-        shown = self.parameters
-        return (
-            f"ExchangeSimulator(seed={shown.seed}, volatility={shown.volatility!r}, "
-            f"trend={shown.trend!r})"
-        )
+        shown, usual = self.parameters, presets.choose(self._preset, {})
+        names = ["seed", "volatility", "trend"]
+        names += [n.name for n in NUMBERS if getattr(shown, n.name) != getattr(usual, n.name)]
+        given = [] if self._preset is None else [repr(self._preset)]
+        given += [f"{name}={getattr(shown, name)!r}" for name in names]
+        return f"ExchangeSimulator({', '.join(given)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.parameters,)
+        return _rebuild, (self._preset, self.parameters)
 
 
-def _rebuild(parameters: Parameters) -> ExchangeSimulator:
-    return ExchangeSimulator(
-        seed=parameters.seed,
-        volatility=parameters.volatility,
-        trend=parameters.trend,
-        currencies=parameters.currencies,
-    )
+def _rebuild(preset: Preset | None, parameters: Parameters) -> ExchangeSimulator:
+    given: dict[str, Any] = {f.name: getattr(parameters, f.name) for f in fields(parameters)}
+    return ExchangeSimulator(preset, **given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -18,6 +18,8 @@ from gekko_lab.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gekko_lab.simulation.presets import Preset
 
 ENTRY_POINTS = "gekko_lab.sources"
 """The group under which other packages offer sources: a name and a callable without arguments."""
@@ -70,6 +72,8 @@ def _named(name: str) -> Source:
         from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
         return ExchangeSimulator()
+    if name.startswith(f"{SIMULATOR}:"):
+        return _preset(name)
     plugin = _plugins().get(name)
     if plugin is not None:
         return _load(plugin)
@@ -83,6 +87,17 @@ def _named(name: str) -> Source:
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
 
     return CcxtMarketData(exchange)
+
+
+def _preset(name: str) -> Source:
+    from gekko_lab.simulation.presets import PRESETS
+    from gekko_lab.sources.exchange_simulator import ExchangeSimulator
+
+    preset = name.removeprefix(f"{SIMULATOR}:")
+    if preset not in PRESETS:
+        names = ", ".join(f"'{SIMULATOR}:{each}'" for each in PRESETS)
+        raise UnknownExchange(f"the simulator has no preset {preset!r}: use one of {names}")
+    return ExchangeSimulator(cast("Preset", preset))
 
 
 def _plugins() -> Mapping[str, EntryPoint]:

@@ -74,6 +74,6 @@ def test_exponential_numbers_have_the_exponential_moments():
 
 
 def test_the_season_leaves_the_mean_variance_alone():
-    factors = [math.exp(2.0 * level) for level in tables.VOLATILITY_SEASON.tolist()]
+    factors = [math.exp(2.0 * level) for level in tables.volatility_season(1.0).tolist()]
     assert sum(factors) / len(factors) == pytest.approx(1.0, abs=1e-12)
-    assert int(np.argmax(tables.VOLATILITY_SEASON)) == 15 * 60
+    assert int(np.argmax(tables.volatility_season(1.0))) == 15 * 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -152,9 +154,9 @@ def test_an_upward_market_rises_and_a_downward_one_falls():
 
 
 def test_fibonacci_trends_last_a_fibonacci_number_of_days():
-    from gekko_lab.simulation.skeleton import Factor, _regimes
+    from gekko_lab.simulation.skeleton import _regimes
 
-    kinds = _regimes(Factor("COIN", 0, 1.0, 0, regimes=True), 5000)
+    kinds = _regimes(replace(Factors(Parameters())._factors[""], name="COIN"), 5000)
     changes = np.flatnonzero(np.diff(kinds)) + 1
     assert set(np.diff(changes).tolist()) == {5, 8, 13, 21, 34, 55, 89}
     assert set(kinds.tolist()) == {-1.0, 0.0, 1.0}

@@ -19,18 +19,20 @@ T0 = 1_704_067_200_000  # 2024-01-01
 T2099 = 4_070_908_800_000  # 2099-01-01
 
 WINDOWS = {
-    # parameters, kind or timeframe, symbol, since, until -> digest
-    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "127382c90af16c5a",
-    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "956146f7a6d03f09",
-    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "add9eec0b5ac9dc5",
-    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "ddc8ec8234d1a556",
-    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "905dce2401852fd2",
-    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "5bbee6570aa8dfb5",
-    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "919695957dadd706",
-    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "98855090c1b19ea7",
-    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "805faaf8ab3959f6",
-    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "4b007aa7fcce6252",
-    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "203f9c3179c12642",
+    # parameters, kind or timeframe, symbol, since, until (of a book: time, depth) -> digest
+    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "c81d75e2870f128f",
+    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "97f9c2f6cb3d36cd",
+    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "73daef640a788044",
+    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "41b846fb6a990913",
+    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "f9af51adfddf8a16",
+    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "a1c58d875dd307b0",
+    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "fbe68338fa5d2b75",
+    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "e2dfc29e3cb438ce",
+    ("", "book", "BTC/USDT", T0 + 12_345, 20): "27c895c5058a18e7",
+    ("", "book", "XRP/BTC", T2099, 100): "adc214064207abe6",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ef3140e89a59caba",
+    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "660b2bd74dc95b1d",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "428709b7b86f4080",
 }
 CHOICES = {
     "": Parameters(),
@@ -43,6 +45,8 @@ CHOICES = {
 def answer(market, kind, symbol, since, until):
     if kind == "trades":
         return market.trades(symbol, since, until)
+    if kind == "book":
+        return market.order_book(symbol, since, until)
     return market.candles(symbol, Timeframe.parse(kind), since, until, quote_volume=True)
 
 

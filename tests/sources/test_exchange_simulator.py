@@ -189,6 +189,10 @@ class TestParameters:
             ({"seed": True}, InvalidType),
             ({"volatility": "huge"}, InvalidArgument),
             ({"trend": None}, InvalidType),
+            ({"preset": "huge"}, InvalidArgument),
+            ({"wobble": 1.0}, InvalidArgument),
+            ({"spread": 9.0}, InvalidArgument),
+            ({"season": "strong"}, InvalidType),
             ({"currencies": []}, InvalidArgument),
             ({"currencies": ["BTC", "USDT"]}, InvalidType),
         ],
@@ -220,9 +224,11 @@ class TestParameters:
                 {"volatility": "low"},
                 {"trend": "up"},
                 {"currencies": Parameters().currencies[:5]},
+                {"preset": "thin"},
+                {"season": 0.5},
             )
         ]
-        assert len({source.identity for source in sources}) == 5
+        assert len({source.identity for source in sources}) == 7
         assert sources[0].identity == gekko_lab.ExchangeSimulator(seed=0).identity
         assert all(source.identity.startswith("simulator-") for source in sources)
 
@@ -233,7 +239,26 @@ class TestParameters:
             source.identity
         )
 
-    @pytest.mark.parametrize("given", [{}, {"seed": 9, "currencies": Parameters().currencies[:4]}])
+    def test_the_repr_of_a_preset_makes_it_again(self):
+        source = gekko_lab.ExchangeSimulator("fx", spread=0.5)
+        assert repr(source).startswith("ExchangeSimulator('fx', seed=0, ")
+        assert "spread=0.5)" in repr(source)
+        again = eval(repr(source), {"ExchangeSimulator": gekko_lab.ExchangeSimulator})  # noqa: S307
+        assert again.identity == source.identity
+
+    def test_the_description_shows_what_was_chosen(self):
+        frame = gekko_lab.ExchangeSimulator("thin", seed=5, season=2).describe()
+        shown = dict(frame.select("parameter", "value").iter_rows())
+        assert (shown["seed"], shown["season"], shown["trades_per_minute"]) == ("5", "2", "6")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {},
+            {"seed": 9, "currencies": Parameters().currencies[:4]},
+            {"preset": "thin", "spread": 0.3},
+        ],
+    )
     def test_a_pickled_simulator_is_the_same_market(self, given):
         source = gekko_lab.ExchangeSimulator(**given)
         copy = pickle.loads(pickle.dumps(source))  # noqa: S301 (our own)

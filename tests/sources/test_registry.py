@@ -186,3 +186,14 @@ def test_a_plugin_is_among_the_suggestions(plugins):
     plugins(myhouse=Home)
     with pytest.raises(UnknownExchange, match="'myhouse'"):
         find_source("myhous")
+
+
+def test_a_preset_of_the_simulator_is_found_by_its_name():
+    source = find_source("simulator:thin")
+    assert source.identity == gekko_lab.ExchangeSimulator("thin").identity
+    assert source is find_source("simulator:thin")
+
+
+def test_an_unknown_preset_is_answered_with_all():
+    with pytest.raises(UnknownExchange, match=r"no preset 'thick'.*'simulator:thin'"):
+        find_source("simulator:thick")
