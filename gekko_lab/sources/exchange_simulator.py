@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import time
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from gekko_lab.errors import UnknownSymbol
+from gekko_lab.errors import InvalidType, UnknownSymbol
 from gekko_lab.market.suggest import nearest
 from gekko_lab.simulation import GENESIS, HORIZON, Parameters, SimulatedMarket, presets
 from gekko_lab.simulation.parameters import NUMBERS
@@ -85,8 +87,12 @@ class ExchangeSimulator:
         currencies: Sequence[Currency] | None = None,
         **numbers: float,
     ) -> None:
-        chosen: dict[str, Any] = {"seed": seed, "volatility": volatility, "trend": trend, **numbers}
+        chosen: dict[str, Any] = {"volatility": volatility, "trend": trend, **numbers}
+        numpys = not isinstance(seed, bool) and hasattr(seed, "__index__")
+        chosen["seed"] = operator.index(seed) if numpys else seed
         if currencies is not None:
+            if not isinstance(currencies, Iterable):
+                raise InvalidType(f"currencies={currencies!r}: give a list of gekko_lab.Currency")
             chosen["currencies"] = tuple(currencies)
         self._preset = preset
         self.parameters = presets.choose(preset, chosen)

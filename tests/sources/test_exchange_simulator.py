@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -275,3 +276,10 @@ class TestParameters:
         assert source.candles("BTC/USDT", MINUTE, *span).frame.equals(
             truth.candles("BTC/USDT", MINUTE, *span)
         )
+
+
+def test_numbers_of_numpy_are_seeds_and_a_number_is_no_list_of_currencies():
+    one, other = (gekko_lab.ExchangeSimulator(seed=seed) for seed in (np.int64(7), 7))
+    assert one.identity == other.identity
+    with pytest.raises(InvalidType, match="currencies=5"):
+        gekko_lab.ExchangeSimulator(currencies=5)
