@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType
-from gekko_lab.frames.checks import check_candles, milliseconds
+from gekko_lab.frames.checks import check_candles, milliseconds, times_of
 from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import aggregates, find_timeframe, missing
 from gekko_lab.frames.schemas import CANDLES
@@ -129,7 +129,7 @@ def _traces(table: pl.DataFrame) -> list[go.Candlestick | go.Bar]:
 def _gaps(table: pl.DataFrame, spacing: Timeframe | None) -> list[Span]:
     if spacing is None:
         return []
-    opens = table.select(milliseconds()).to_series()
+    opens = times_of(table)
     return missing(opens, spacing, Span(opens[0], spacing.next(opens[-1])))
 
 

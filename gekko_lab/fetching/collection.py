@@ -10,7 +10,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse, HistoryUnavailable, SourceError
 from gekko_lab.fetching.completion import Failure, Outcome, Series
 from gekko_lab.fetching.plan import Plan
-from gekko_lab.frames.checks import milliseconds
+from gekko_lab.frames.checks import milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
 from gekko_lab.market.moments import show_time
@@ -116,7 +116,7 @@ def _edge(wide: Series, page: Span, *, backward: bool) -> int | None:
     answer = wide.complete(page)
     if answer.failures:
         raise answer.failures[0].error
-    opens = answer.frame.select(milliseconds()).to_series()
+    opens = times_of(answer.frame)
     if len(opens):
         return wide.timeframe.next(opens[-1]) if backward else int(opens[0])
     return None if backward else answer.resumes_at
@@ -278,13 +278,8 @@ def _collect_newest(
         len(frame) < (limit or 0) if counted else span.since < page.oldest
     ):
         asked = f"{limit} candles" if counted else f"candles since {show_time(span.since)}"
-        raise HistoryUnavailable(
-            f"{series.source.exchange} serves only its newest {series.paging.page_size} candles of "
-            f"{series.symbol} {series.timeframe}, from {show_time(page.oldest)} on, and {asked} "
-            "were asked for: ask for a later since, fewer candles or a longer timeframe",
-            earliest=page.oldest,
-        )
-    opens = frame.select(milliseconds()).to_series()
+        raise _too_old(series, series.paging.page_size, page.oldest, asked)
+    opens = times_of(frame)
     width = series.timeframe
     if limit is not None:
         span = _limited(frame, span, width, limit, newest_first=newest_first)
@@ -310,12 +305,16 @@ def _check_reach(series: Series, span: Span, last: int | None) -> None:
     if last is not None and last < width.between(*span):
         since = width.shift(span.until, -last)
     if since < earliest:
-        raise HistoryUnavailable(
-            f"{series.source.exchange} serves only the newest {reach} candles of {series.symbol} "
-            f"{width}, from {show_time(earliest)} on, and candles since {show_time(since)} were "
-            "asked for: ask for a later since, fewer candles or a longer timeframe",
-            earliest=earliest,
-        )
+        raise _too_old(series, reach, earliest, f"candles since {show_time(since)}")
+
+
+def _too_old(series: Series, served: int, earliest: int, asked: str) -> HistoryUnavailable:
+    return HistoryUnavailable(
+        f"{series.source.exchange} serves only its newest {served} candles of {series.symbol} "
+        f"{series.timeframe}, from {show_time(earliest)} on, and {asked} were asked for: ask for a "
+        "later since, fewer candles or a longer timeframe",
+        earliest=earliest,
+    )
 
 
 def _longest(series: Series) -> Timeframe:

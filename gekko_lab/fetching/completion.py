@@ -10,7 +10,7 @@ import polars as pl
 
 from gekko_lab.errors import BadResponse, DataError, SourceError
 from gekko_lab.fetching.asking import BAD_ANSWERS, ask
-from gekko_lab.frames.checks import check_candles, milliseconds
+from gekko_lab.frames.checks import check_candles, milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
 from gekko_lab.market.spans import Span, subtract
@@ -185,7 +185,7 @@ class Series:
         ]
 
     def _holes(self, frame: pl.DataFrame, span: Span) -> list[Span]:
-        opens = frame.select(milliseconds()).to_series()
+        opens = times_of(frame)
         return missing(opens, self.timeframe, span)
 
     def _salvage(self, span: Span, error: SourceError) -> Outcome:

@@ -13,7 +13,7 @@ from gekko_lab.errors import (
     UnsupportedBySource,
 )
 from gekko_lab.fetching.asking import ask
-from gekko_lab.market.moments import TimeLike, read_time, show_time
+from gekko_lab.market.moments import TimeLike, check_order, read_time, show_time
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.sources.registry import find_source
@@ -132,11 +132,8 @@ def _read_span(
 ) -> Span:
     start = 0 if since is None else read_time(since, now=now)
     end = closed if until is None else read_time(until, now=now, name="until")
-    if until is not None and end <= start:
-        raise InvalidRange(
-            f"until ({show_time(end)}) must be later than since ({show_time(start)}): since is "
-            "inclusive, until exclusive"
-        )
+    if until is not None:
+        check_order(start, end)
     if start > now and not (source.foresees and until is not None):
         hint = "; to see the future of a simulation, give until as well" if source.foresees else ""
         raise InvalidRange(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
-from gekko_lab.errors import InvalidArgument, InvalidRange, InvalidType
+from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, TRADES, empty
-from gekko_lab.market.moments import TimeLike, read_time, show_time
+from gekko_lab.market.moments import TimeLike, check_order, read_time
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY, Timeframe
 from gekko_lab.settings import reads_as
@@ -177,11 +177,7 @@ def _trades(
 def _read_span(since: TimeLike, until: TimeLike, width: Timeframe | None) -> Span:
     now = time.time_ns() // 1_000_000
     start, end = read_time(since, now=now), read_time(until, now=now, name="until")
-    if end <= start:
-        raise InvalidRange(
-            f"until ({show_time(end)}) must be later than since ({show_time(start)}): since is "
-            "inclusive, until exclusive"
-        )
+    check_order(start, end)
     return Span(start, end) if width is None else Span(width.ceil(start), width.ceil(end))
 
 

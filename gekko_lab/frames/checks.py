@@ -84,6 +84,11 @@ def milliseconds(column: str = "timestamp") -> pl.Expr:
     return pl.col(column).dt.epoch("ms")
 
 
+def times_of(frame: pl.DataFrame) -> pl.Series:
+    """Give the times of a table as whole milliseconds."""
+    return frame.select(milliseconds()).to_series()
+
+
 def as_time(column: str = "timestamp") -> pl.Expr:
     """Give a column of milliseconds as the schema's time."""
     return (pl.col(column).cast(pl.Int64) * 1000).cast(TIME)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument
-from gekko_lab.frames.checks import as_time, check_candles, milliseconds
+from gekko_lab.frames.checks import as_time, check_candles, milliseconds, times_of
 from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
 from gekko_lab.market.moments import TimeLike, read_time
@@ -79,7 +79,7 @@ def resample(
     if table.is_empty():
         return like(empty(schema), candles)  # type: ignore[no-any-return]
     spacing = _seen_timeframe(table, present)
-    opens = table.select(milliseconds()).to_series()
+    opens = times_of(table)
     _check_divides(spacing, target)
     start = opens[0] if since is None else read_time(since, now=opens[-1])
     end = spacing.next(opens[-1])
@@ -135,7 +135,7 @@ def gaps(
     table = to_candles(candles)
     width = _seen_timeframe(table, timeframe)
     check_candles(table, width)
-    opens = table.select(milliseconds()).to_series()
+    opens = times_of(table)
     now = opens[-1] if len(opens) else 0
     start = _edge(since, "since", now, width, opens[0] if len(opens) else 0)
     end = _edge(until, "until", now, width, width.next(now) if len(opens) else 0)
@@ -189,7 +189,7 @@ def find_timeframe(candles: pl.DataFrame) -> Timeframe | None:
 
     None with fewer than two candles, or where they are closer than a second.
     """
-    times = candles.select(milliseconds()).to_series()
+    times = times_of(candles)
     steps = times.diff().drop_nulls().unique().to_list()
     if not steps:
         return None

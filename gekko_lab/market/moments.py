@@ -7,7 +7,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeAlias
 
-from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.errors import InvalidArgument, InvalidRange, InvalidType
 from gekko_lab.market.timeframe import DAY, END, Timeframe
 
 TimeLike: TypeAlias = "str | int | date | datetime"
@@ -89,6 +89,15 @@ def show_time(time: int) -> str:
     if time % 1000 == 0:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time % 1000:03d}Z"
+
+
+def check_order(since: int, until: int) -> None:
+    """Raise `InvalidRange` when a range ends before it has begun."""
+    if until <= since:
+        raise InvalidRange(
+            f"until ({show_time(until)}) must be later than since ({show_time(since)}): since is "
+            "inclusive, until exclusive"
+        )
 
 
 def _read_text(text: str, *, now: int, name: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from gekko_lab.frames.checks import milliseconds
+from gekko_lab.frames.checks import times_of
 from gekko_lab.market.timeframe import HOUR, MINUTE
 from gekko_lab.realism import statistics
 from gekko_lab.realism.facts import Measured, Measurements, measured
@@ -74,7 +74,7 @@ def on_grid(candles: pl.DataFrame, width: int = MINUTE) -> Grid:
     width
         Milliseconds from candle to candle.
     """
-    times = candles.select(milliseconds()).to_series().to_numpy()
+    times = times_of(candles).to_numpy()
     places = np.cumsum(np.minimum(np.diff(times, prepend=times[:1]) // width, _LONGEST))
     size = int(places[-1]) + 1 if places.size else 0
     columns = {name: candles[name].to_numpy() for name in ("open", "high", "low", "close")}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError
-from gekko_lab.frames.checks import check_trades, milliseconds
+from gekko_lab.frames.checks import check_trades, times_of
 from gekko_lab.frames.convert import to_polars
 from gekko_lab.frames.schemas import SIDE, TRADES
 from gekko_lab.market.timeframe import MINUTE, SECOND, Timeframe
@@ -85,7 +85,7 @@ def flow(trades: pl.DataFrame) -> Flow:
     price = trades["price"].to_numpy()
     sign = pl.when(pl.col("side") == "buy").then(1.0).when(pl.col("side") == "sell").then(-1.0)
     return Flow(
-        time=trades.select(milliseconds()).to_series().to_numpy(),
+        time=times_of(trades).to_numpy(),
         sign=trades.select(sign.alias("sign").fill_null(np.nan)).to_series().to_numpy(),
         price=np.log(np.where(price > 0, price, np.nan)),
         amount=trades["amount"].to_numpy(),
