@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 FrameKind = Literal["polars", "pandas"]
 ProgressKind = Literal["auto", "on", "off"]
+CompileKind = Literal["auto", "on", "off"]
 
 MARKER = ".gekko-lab"
 """The file that makes a folder called `data` the data folder of everything below its parent."""
@@ -36,6 +39,9 @@ class Options:
         that holds a file `.gekko-lab`, else the user's data folder.
     progress : {"auto", "on", "off"}
         A line that tells how far a long fetch is. "auto" shows it on terminals and in notebooks.
+    compile : {"auto", "on", "off"}
+        Whether simulated markets are made by compiled loops. They give the same bytes as numpy,
+        faster; "auto" loads them once there is enough to do.
 
     Examples
     --------
@@ -48,6 +54,7 @@ class Options:
     frame: FrameKind
     data_dir: Path
     progress: ProgressKind
+    compile: CompileKind
 
     def __init__(self) -> None:
         vars(self)["_set"] = {}
@@ -123,6 +130,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "frame": _choice(*get_args(FrameKind)),
     "data_dir": _folder,
     "progress": _choice(*get_args(ProgressKind)),
+    "compile": _choice(*get_args(CompileKind)),
 }
 
 
@@ -138,9 +146,9 @@ def _reader(name: str) -> Callable[[object, str], Any]:
 
 
 def _default(name: str) -> object:
-    return (
-        _default_data_dir() if name == "data_dir" else {"frame": "polars", "progress": "auto"}[name]
-    )
+    if name == "data_dir":
+        return _default_data_dir()
+    return {"frame": "polars", "progress": "auto", "compile": "auto"}[name]
 
 
 def _default_data_dir() -> Path:
@@ -156,6 +164,13 @@ def _default_data_dir() -> Path:
 def reads_as(name: str, value: object) -> Any:  # noqa: ANN401 (as above)
     """Check an argument that stands in for an option; None means the option's value."""
     return getattr(options, name) if value is None else _reader(name)(value, name)
+
+
+def shows_progress(kind: ProgressKind) -> bool:
+    """Tell whether lines about progress have a reader."""
+    if sys.stderr is None or kind == "off":
+        return False
+    return kind == "on" or sys.stderr.isatty() or hasattr(builtins, "__IPYTHON__")
 
 
 options = Options()

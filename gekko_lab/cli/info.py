@@ -24,6 +24,7 @@ def lines() -> Iterator[str]:
     options = gekko_lab.options
     yield f"frame        {options.frame}"
     yield f"progress     {options.progress}"
+    yield f"compile      {options.compile}"
     yield f"data_dir     {options.data_dir}"
     kept = sorted((options.data_dir / "markets").glob("*.json"))
     yield f"market lists {', '.join(file.stem for file in kept) or 'none kept yet'}"

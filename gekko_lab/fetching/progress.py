@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 import time
 from typing import TYPE_CHECKING
+
+from gekko_lab.settings import shows_progress
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +33,7 @@ class Progress:
     def __init__(self, what: str, total: int | None, kind: ProgressKind) -> None:
         self._what = what
         self._total = total
-        self._on = sys.stderr is not None and (kind == "on" or (kind == "auto" and _has_reader()))
+        self._on = shows_progress(kind)
         self._began = time.monotonic()
         self._due = self._began + (0.0 if kind == "on" else _PATIENCE_S)
         self._width = 0
@@ -72,7 +73,3 @@ class Progress:
         sys.stderr.write("\r" + line.ljust(self._width))
         sys.stderr.flush()
         self._width = len(line)
-
-
-def _has_reader() -> bool:
-    return sys.stderr.isatty() or hasattr(builtins, "__IPYTHON__")

@@ -1,0 +1,105 @@
+"""Compiled loops, each the twin of numpy code that gives the same bytes.
+
+Nothing here loads numba until there is so much to do that it pays: short requests are answered
+by numpy and never wait for a compiler. A machine compiles each loop once and keeps it;
+`gekko-lab warmup` does it ahead.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Final
+
+from gekko_lab.settings import options, shows_progress
+
+LOOPS: Final[tuple[str, ...]] = ()
+"""The modules of compiled loops; each has a `warm_up` that calls its own with little."""
+
+_WARM_S = 1.0  # of work for numpy, before loops that are compiled already are loaded
+_COLD_S = 6.0  # and before they are compiled
+
+
+class _Loops:
+    """Whether the loops are there, and how much work would have liked them to be."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.loaded = False
+        self.missed_s = 0.0
+        self.thread: Thread | None = None
+
+    def load(self) -> None:
+        for name in LOOPS:
+            import_module(f"gekko_lab.kernels.{name}").warm_up()
+        self.loaded = True
+
+
+_loops = _Loops()
+
+
+def wanted(numpy_s: float) -> bool:
+    """Tell whether to use compiled loops, for work that would take numpy so many seconds.
+
+    The first calls say no. Once they have missed enough, loops that this machine has compiled
+    already are loaded at once; others are compiled in the background, and a line says so.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> with gekko_lab.options(compile="off"):
+    ...     wanted(60.0)
+    False
+    """
+    mode = options.compile
+    if mode == "off":
+        return False
+    if _loops.loaded:
+        return True
+    if mode == "on":
+        warm_up()
+        return True
+    with _loops.lock:
+        _loops.missed_s += numpy_s
+        if _loops.missed_s >= _WARM_S and are_compiled():
+            _loops.load()
+        elif _loops.missed_s >= _COLD_S and _loops.thread is None:
+            _loops.thread = Thread(target=_compile, name="gekko_lab compiler", daemon=True)
+            _loops.thread.start()
+    return _loops.loaded
+
+
+def warm_up() -> float:
+    """Compile the loops, or load those that are compiled; give the seconds it took."""
+    began = time.monotonic()
+    with _loops.lock:
+        if not _loops.loaded:
+            _loops.load()
+    return time.monotonic() - began
+
+
+def are_compiled() -> bool:
+    """Tell whether this machine has compiled every module of loops, as far as it can be seen."""
+    kept = {path.name.partition(".")[0] for path in _cache().glob("*.nbi")}
+    return kept.issuperset(LOOPS)
+
+
+def _cache() -> Path:
+    return Path(__file__).parent / "__pycache__"
+
+
+def _compile() -> None:
+    _announce(
+        "gekko_lab: compiling fast loops in the background, once on this machine; until then "
+        "numpy does the work (gekko-lab warmup does it ahead)"
+    )
+    _loops.load()
+
+
+def _announce(line: str) -> None:
+    if shows_progress(options.progress):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
