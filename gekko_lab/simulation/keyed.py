@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.simulation import tables
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+_NUMPY_S = 2e-8  # that numpy needs for a step of a lattice
 
 
 def key(*parts: object) -> int:
@@ -52,6 +54,19 @@ def bits(stream: int, cells: NDArray[np.int64]) -> NDArray[np.uint64]:
     return z
 
 
+def within(bases: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Give 64 random bits for each place in a cell, from the bits of the cell itself.
+
+    They are the numbers that SplitMix64 gives one after the other from `bases` on.
+    """
+    z = places.astype(np.uint64)
+    z += np.uint64(1)
+    z *= np.uint64(_GOLDEN)
+    z += bases
+    _mix(z)
+    return z
+
+
 def _mix(z: NDArray[np.uint64]) -> None:
     z ^= z >> np.uint64(30)
     z *= np.uint64(_FIRST)
@@ -68,6 +83,21 @@ def draw(table: Table, random: NDArray[np.uint64]) -> NDArray[np.float64]:
     part *= table.rises[cell]
     part += table.values[cell]
     return part
+
+
+def fine(table: Table, random: NDArray[np.uint64], shift: int) -> NDArray[np.float64]:
+    """Read a quantile table by 24 of the random bits, from `shift` on."""
+    cell = ((random >> np.uint64(shift + 12)) & np.uint64(0xFFF)).astype(np.int64)
+    part = ((random >> np.uint64(shift)) & np.uint64(0xFFF)).astype(np.float64)
+    part *= 2.0**-12
+    part *= table.rises[cell]
+    part += table.values[cell]
+    return part
+
+
+def chance(random: NDArray[np.uint64], shift: int) -> NDArray[np.int64]:
+    """Give 16 of the random bits, from `shift` on, as a number from 0 to 65535."""
+    return ((random >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64)
 
 
 def normal(stream: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -111,6 +141,13 @@ class Lattice:
 def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.float64]:
     """Add up lattices of equal weight, in their order."""
     total = np.zeros(count)
+    if kernels.wanted(count * len(lattices) * _NUMPY_S):
+        from gekko_lab.kernels import randomness as loops
+
+        streams = np.array([lattice.stream for lattice in lattices], dtype=np.uint64)
+        periods = np.array([lattice.period for lattice in lattices])
+        loops.blend(total, tables.NORMAL.pairs, streams, periods, first)
+        return total
     for lattice in lattices:
         total += lattice.at(first, count)
     return total

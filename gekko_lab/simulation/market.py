@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType, UnknownSymbol
-from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
+from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, empty
 from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.simulation import aggregate, book, listing, rows, tape
-from gekko_lab.simulation.history import FIRST_MINUTE, History
+from gekko_lab.simulation.history import FIRST_MINUTE, History, tapes_of
 from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.minutes import Market
 
 _MOST_LEVELS = 5_000
+_TRADE_MINUTES = 32 * 1440  # whose trades lie in one piece of memory
 
 
 class SimulatedMarket:
@@ -151,9 +152,13 @@ class SimulatedMarket:
         since, until = max(since, GENESIS), min(until, HORIZON)
         if since >= until:
             return empty(SIMULATED_TRADES)
-        tapes = self._history.tapes(market, since // MINUTE, -(-until // MINUTE))
-        window = pl.col("timestamp").is_between(_moment(since), _moment(until), closed="left")
-        return pl.concat([rows.trades(market, made) for made in tapes]).filter(window)
+        first, last = since // MINUTE, -(-until // MINUTE)
+        frames = []
+        for start in range(first, last, _TRADE_MINUTES):
+            minutes = self._history.minutes(market, start, min(start + _TRADE_MINUTES, last))
+            made = tapes_of(market, minutes)
+            frames.append(rows.trades(market, int(minutes.count.sum()), made, since, until))
+        return pl.concat(frames)
 
     def trades_from_id(
         self, symbol: str, first_id: int, limit: int, *, until: int | None = None
@@ -262,10 +267,6 @@ class SimulatedMarket:
         if quote_volume:
             made = aggregate.with_cost(made, opens, self._history.tapes(market, first, last))
         return rows.candles(market, opens, made, quote_volume=quote_volume)
-
-
-def _moment(time: int) -> pl.Expr:
-    return pl.lit(time * 1000).cast(TIME)
 
 
 def _check_window(since: int, until: int) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised with every change that moves a byte of the market's history."""
 
 GENESIS = 1_262_304_000_000

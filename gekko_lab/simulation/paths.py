@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.simulation import exact, keyed, tables
 from gekko_lab.simulation import skeleton as daily
 from gekko_lab.simulation.skeleton import DAYS_PER_YEAR, HOURS, MINUTES
@@ -14,8 +15,9 @@ from gekko_lab.simulation.skeleton import DAYS_PER_YEAR, HOURS, MINUTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gekko_lab.simulation.skeleton import Skeleton
+    from gekko_lab.simulation.skeleton import Factor, Skeleton
 
+_NUMPY_S = 2e-7  # that numpy needs for a minute
 _CAP = 2.6  # log volatility above its usual level; a rarer burst would outweigh years
 _WEIGHTS = np.arange(60) / 60.0
 _HALF = 0.7071067811865476
@@ -59,17 +61,47 @@ def path(skeleton: Skeleton, day: int, days: int, market: Path | None = None) ->
     if market is not None:
         fields = (own + market.own) * _HALF
         heat += market.shocks
-    heat += fields * daily.FAST_WEIGHT
+    weights = _weights(factor)
+    if kernels.wanted(heat.size * _NUMPY_S):
+        values, variance = _compiled(skeleton, day, heat, fields, weights)
+        return Path(values, variance, heat, own, shocks)
+    heat += fields * weights[0]
     cells = np.arange(first, first + days * MINUTES, dtype=np.int64)
-    heat += keyed.normal(factor.stream("white"), cells).reshape(shape) * daily.WHITE_WEIGHT
-    heat -= _MEAN + factor.shocks.level
-    np.minimum(heat, _CAP, out=heat)
+    heat += keyed.normal(factor.stream("white"), cells).reshape(shape) * weights[1]
+    heat -= weights[2]
+    np.minimum(heat, weights[3], out=heat)
     sigma = exact.exp(heat + tables.volatility_season(factor.season))
-    sigma *= factor.volatility / float(np.sqrt(DAYS_PER_YEAR * MINUTES))
+    sigma *= weights[4]
     steps = keyed.normal(factor.stream("minute"), cells).reshape(shape) * sigma
     variance = sigma * sigma
     values = _bridge(steps, variance, skeleton.values[day : day + days + 1])
     return Path(values, variance, heat, own, shocks)
+
+
+def _weights(factor: Factor) -> NDArray[np.float64]:
+    """Give weight of fields and noise, mean, cap, and the usual deviation of a minute."""
+    usual = factor.volatility / float(np.sqrt(DAYS_PER_YEAR * MINUTES))
+    mean = _MEAN + factor.shocks.level
+    return np.array([daily.FAST_WEIGHT, daily.WHITE_WEIGHT, mean, _CAP, usual])
+
+
+def _compiled(
+    skeleton: Skeleton,
+    day: int,
+    heat: NDArray[np.float64],
+    fields: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    from gekko_lab.kernels import path as loops
+
+    factor, days = skeleton.factor, heat.shape[0]
+    streams = np.array([factor.stream("white"), factor.stream("minute")], dtype=np.uint64)
+    variance, steps = np.empty_like(heat), np.empty_like(heat)
+    season, table = tables.volatility_season(factor.season), tables.NORMAL.pairs
+    loops.volatility(heat, variance, steps, fields, table, streams, day * MINUTES, weights, season)
+    values = np.empty((days, MINUTES + 1))
+    loops.bridge(values, steps, variance, skeleton.values[day : day + days + 1])
+    return values, variance
 
 
 def _hourly(skeleton: Skeleton, day: int, days: int) -> NDArray[np.float64]:

@@ -18,6 +18,8 @@ from gekko_lab.frames.schemas import (
 from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
@@ -50,16 +52,31 @@ def candles(
     return pl.DataFrame(columns, schema=CANDLES_FULL)
 
 
-def trades(market: Market, made: Tape) -> pl.DataFrame:
-    """Give trades as a frame."""
+def trades(
+    market: Market, count: int, tapes: Iterable[Tape], since: int, until: int
+) -> pl.DataFrame:
+    """Give the trades in [since, until) (milliseconds) of tapes, which hold `count`, as a frame."""
+    time, id_ = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    price, amount = np.empty(count), np.empty(count)
+    sell = np.empty(count, dtype=np.uint32)
+    at = 0
+    for made in tapes:
+        here = slice(at, at + made.id.size)
+        np.multiply(made.time, 1000, out=time[here])
+        id_[here] = made.id
+        np.less(made.side, 0, out=sell[here])
+        exact.decimal(made.ticks, market.price_decimals, out=price[here])
+        exact.decimal(made.lots, market.amount_decimals, out=amount[here])
+        at += made.id.size
     columns = {
-        "timestamp": _moments(made.time),
-        "id": made.id,
-        "side": SIDES.gather((made.side < 0).astype(np.uint32)),
-        "price": exact.decimal(made.ticks, market.price_decimals),
-        "amount": exact.decimal(made.lots, market.amount_decimals),
+        "timestamp": pl.Series(time).cast(TIME),
+        "id": id_,
+        "side": SIDES.gather(sell),
+        "price": price,
+        "amount": amount,
     }
-    return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+    first, last = np.searchsorted(time, [since * 1000, until * 1000]).tolist()
+    return pl.DataFrame(columns, schema=SIMULATED_TRADES)[first:last]
 
 
 def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:

@@ -83,6 +83,11 @@ class Table:
         """Make a table from one knot more than it has cells."""
         return cls(np.ascontiguousarray(knots[:-1]), knots[1:] - knots[:-1])
 
+    @property
+    def pairs(self) -> NDArray[np.float64]:
+        """The same with a row a cell, as compiled loops read it."""
+        return np.stack([self.values, self.rises], axis=1)
+
 
 def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the standard normal quantile for probabilities between 1e-10 and 1 - 1e-10."""

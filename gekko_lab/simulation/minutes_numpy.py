@@ -1,0 +1,224 @@
+"""The columns of one-minute candles, made by numpy: the twin of `kernels.minutes`.
+
+High and low are the extremes of a Brownian bridge between open and close, whose law is exact
+[1]_, drawn in a little because trades see the path at a few points only.
+
+References
+----------
+.. [1] Karatzas and Shreve, Brownian Motion and Stochastic Calculus, 1991, section 4.3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gekko_lab.simulation import exact, keyed, tables
+from gekko_lab.simulation.flow import buying, edge_sides
+from gekko_lab.simulation.skeleton import MINUTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gekko_lab.simulation.flow import Flow
+    from gekko_lab.simulation.minutes import Market
+    from gekko_lab.simulation.paths import Path
+
+PERIODS = (2, 10, 50, 250, 1250)  # minutes
+MOST_TRADES = 20_000
+CALM = 0.2  # the mean log volatility lies below that of the mean variance
+WIDER = 2.0  # the widest spread over the usual one
+FAR = 4.0  # standard deviations, beyond which a return counts no more
+_LEVEL = 0.15  # makes the mean number of trades what the market is asked for
+
+
+def columns(
+    market: Market, minute: NDArray[np.int64], path: Path
+) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Give open, high, low, close, count and lots; share of buys; half the spread."""
+    values, variance = path.values, path.variance.ravel()
+    returns = (values[:, 1:] - values[:, :-1]).ravel()
+    count = _count(market, minute, path.heat, _surprise(returns, variance))
+    reach = _reach(market, path.heat)
+    before, after = _middles(market, values, reach)
+    share = buying(market.stream, minute, market.flow, _pull(values, variance, count))
+    sides = edge_sides(market.stream, minute, share)
+    open_, close = _edges(reach, sides, before, after, count)
+    up, down = _extremes(market, minute, returns, variance, count)
+    bounce = reach * market.flow.bounce * _seen(count)
+    high, low = _ticks(before * (1.0 + up + bounce)), _ticks(before * (1.0 - down - bounce))
+    high, low = _fit(open_, high, low, close, count)
+    made = (open_, high, low, close, count, _lots(market, minute, after, count))
+    return _carry(made), share, reach
+
+
+def mean_of_waves(flow: Flow) -> float:
+    """Give what the waves of activity add to the log of the mean number of trades."""
+    return 0.5 * len(PERIODS) * flow.waves * flow.waves
+
+
+def mean_level(flow: Flow) -> float:
+    """Give what makes the mean number of trades what the market is asked for."""
+    return _LEVEL - 0.5 * flow.bursts * flow.bursts
+
+
+def widest(market: Market) -> float:
+    """Give half the widest spread, as a fraction of the price."""
+    return market.half_spread / (1.0 + 0.5 * market.flow.resting)
+
+
+def resting(market: Market) -> float:
+    """Give how coarsely the quotes follow the middle, in half spreads."""
+    return market.flow.resting if market.half_spread > 0.0 else 0.0
+
+
+def usual_cost(market: Market) -> float:
+    """Give the mean cost of a trade in ticks times lots."""
+    return market.cost * float(10 ** (market.amount_decimals + market.price_decimals))
+
+
+def _surprise(returns: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.minimum(np.abs(returns) / np.sqrt(np.maximum(variance, 1e-24)), FAR)
+
+
+def _pull(
+    values: NDArray[np.float64], variance: NDArray[np.float64], count: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Give each minute's return in standard deviations, counted from the last trade before.
+
+    Days begin with a trade, so that it is never sought in the day before.
+    """
+    end, rows = values[:, 1:].ravel(), np.arange(count.size)
+    clock = np.add.accumulate(variance.reshape(-1, MINUTES), axis=1).ravel()
+    last = np.maximum.accumulate(np.where(count > 0, rows, 0))
+    before = np.append(0, last[:-1])
+    start, since = end[before], clock[before]
+    start[::MINUTES], since[::MINUTES] = values[:, 0], 0.0
+    pull: NDArray[np.float64] = (end - start) / np.sqrt(np.maximum(clock - since, 1e-24))
+    return np.minimum(np.maximum(pull, -FAR), FAR)
+
+
+def _reach(market: Market, heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give half the spread, which is wider in hours that move more, up to the widest."""
+    level = exact.ordered_sum(heat.reshape(-1, 60)) / 60.0 + CALM
+    level += np.tile(tables.volatility_season(market.season)[30::60], heat.shape[0])
+    most = widest(market)
+    return np.repeat(np.minimum(exact.exp(level) * (most / WIDER), most), 60)
+
+
+def _middles(
+    market: Market, values: NDArray[np.float64], reach: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the middle of the quotes before and after each minute, in ticks.
+
+    Quotes rest at a price for a while, the longer the wider they are.
+    """
+    before, after = values[:, :-1].ravel(), values[:, 1:].ravel()
+    if resting(market) > 0.0:
+        grid = reach * market.flow.resting
+        before, after = (np.floor(v / grid + 0.5) * grid for v in (before, after))
+    return exact.exp(before) * market.scale, exact.exp(after) * market.scale
+
+
+def _count(
+    market: Market,
+    minute: NDArray[np.int64],
+    heat: NDArray[np.float64],
+    surprise: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Draw the number of trades: about Poisson, by the root transform that makes it normal."""
+    lattices = tuple(keyed.Lattice(market.key(f"activity {p}"), p) for p in PERIODS)
+    level = keyed.blend(lattices, int(minute[0]), minute.size) * market.flow.waves
+    level -= mean_of_waves(market.flow)
+    level += mean_level(market.flow)
+    level += market.flow.bursts * keyed.normal(market.key("burst"), minute)
+    level += market.flow.heat * heat.ravel()
+    level += market.flow.surprise * (surprise - 0.8)
+    level += np.tile(tables.activity_season(market.season), minute.size // MINUTES)
+    rate = exact.exp(np.minimum(level, 5.0)) * market.rate
+    root = np.sqrt(rate) + 0.5 * keyed.normal(market.key("count"), minute)
+    root = np.maximum(root, 0.0)
+    count = np.minimum(np.floor(root * root + 0.25), MOST_TRADES).astype(np.int64)
+    count[::MINUTES] = np.maximum(count[::MINUTES], 1)
+    return count
+
+
+def _edges(
+    reach: NDArray[np.float64],
+    sides: tuple[NDArray[np.int64], ...],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    count: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    open_ = _ticks(before * (1.0 + reach * sides[0]))
+    close = _ticks(after * (1.0 + reach * sides[1]))
+    return np.where(count == 1, close, open_), close
+
+
+def _ticks(price: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.maximum(np.floor(price + 0.5), 1.0).astype(np.int64)
+
+
+def _extremes(
+    market: Market,
+    minute: NDArray[np.int64],
+    returns: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    count: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give how far the price goes above and below its start, as fractions of it."""
+    seen, square = _seen(count), returns * returns
+    ends = []
+    for name, sign in (("high", 1.0), ("low", -1.0)):
+        energy = keyed.draw(tables.EXPONENTIAL, keyed.bits(market.key(name), minute))
+        edge = np.maximum(sign * returns, 0.0)
+        far = 0.5 * (sign * returns + np.sqrt(square + 2.0 * variance * energy))
+        ends.append(np.minimum(edge + (far - edge) * seen, 0.5))
+    return ends[0], ends[1]
+
+
+def _seen(count: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give how much of the path's extremes so many trades see."""
+    seen: NDArray[np.float64] = np.maximum(1.0 - 1.2 / np.sqrt(np.maximum(count, 1)), 0.0)
+    return seen * seen
+
+
+def _lots(
+    market: Market,
+    minute: NDArray[np.int64],
+    mid: NDArray[np.float64],
+    count: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    usual = usual_cost(market) / mid
+    spread = tables.VOLUME_SPREAD[count]
+    noise = keyed.normal(market.key("volume"), minute) - 0.5 * spread
+    usual *= exact.exp(np.minimum(noise * spread, 5.0))
+    lots = np.floor(usual * count + 0.5).astype(np.int64)
+    return np.maximum(lots, count)
+
+
+def _fit(
+    open_: NDArray[np.int64],
+    high: NDArray[np.int64],
+    low: NDArray[np.int64],
+    close: NDArray[np.int64],
+    count: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hold high and low to what so many trades can reach: first, last, and one for each beyond."""
+    top, bottom = np.maximum(open_, close), np.minimum(open_, close)
+    above = (high > top) & (count >= 3)  # noqa: PLR2004 - first, last and the high
+    below = (low < bottom) & (count >= np.where(above, 4, 3))
+    return np.where(above, high, top), np.where(below, low, bottom)
+
+
+def _carry(made: tuple[NDArray[np.int64], ...]) -> tuple[NDArray[np.int64], ...]:
+    """Give minutes without trades the last price; each day begins with a trade."""
+    *prices, count, lots = made
+    traded = count > 0
+    if traded.all():
+        return made
+    last = np.maximum.accumulate(np.where(traded, np.arange(traded.size), 0))
+    flat = prices[3][last]
+    held = [np.where(traded, price, flat) for price in prices]
+    return (*held, count, np.where(traded, lots, 0))
