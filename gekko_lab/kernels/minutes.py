@@ -27,7 +27,7 @@ def make(
     numbers: NDArray[np.float64],
     seasons: NDArray[np.float64],
     tables: NDArray[np.float64],
-    spreads: NDArray[np.float64],
+    by_count: NDArray[np.float64],
     out: NDArray[np.int64],
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
@@ -51,8 +51,8 @@ def make(
         Rows: of activity by the minute, of volatility by the minute.
     tables
         Normal and exponential.
-    spreads
-        Of log volume, by the number of trades.
+    by_count
+        Rows: deviation of log volume, and the share of the extremes that so many trades see.
     out
         Rows to fill: open, high, low, close, count, lots.
     share, reach
@@ -77,9 +77,20 @@ def make(
         blend(level, tables[0], streams[7 + waves :], periods[waves:], cell)
         _shares(share[here], level, pull, numbers)
         _edges(out[:, here], before, after, reach[here], share[here], streams, cell)
-        _extremes(out[:, here], before, path, moved, reach[here], streams, cell, tables[1], numbers)
+        _extremes(
+            out[:, here],
+            before,
+            path,
+            moved,
+            reach[here],
+            streams,
+            cell,
+            tables[1],
+            by_count[1],
+            numbers,
+        )
         normals(noise, tables[0], streams[6], cell)
-        _lots(out[5, here], count, after, noise, spreads, numbers)
+        _lots(out[5, here], count, after, noise, by_count[0], numbers)
         _fit(out[:, here])
 
 
@@ -214,12 +225,12 @@ def _extremes(
     streams: NDArray[np.uint64],
     cell: int,
     table: NDArray[np.float64],
+    shares: NDArray[np.float64],
     numbers: NDArray[np.float64],
 ) -> None:
     for minute in range(before.size):
         change = path[minute + 1] - path[minute]
-        seen = max(1.0 - 1.2 / np.sqrt(np.float64(max(out[4, minute], 1))), 0.0)
-        seen = seen * seen
+        seen = shares[out[4, minute]]
         bounce = reach[minute] * numbers[17] * seen
         up = draw(table, bits(streams[4], cell + minute))
         down = draw(table, bits(streams[5], cell + minute))
@@ -264,7 +275,7 @@ def _fit(out: NDArray[np.int64]) -> None:
             continue
         top = max(out[0, minute], out[3, minute])
         bottom = min(out[0, minute], out[3, minute])
-        above = out[1, minute] > top and count >= 3  # noqa: PLR2004 - first, last and the high
+        above = out[1, minute] > top and count >= 3
         below = out[2, minute] < bottom and count >= (4 if above else 3)
         if not above:
             out[1, minute] = top
@@ -283,7 +294,7 @@ def warm_up() -> None:
         np.zeros((2, _MINUTES)),
         np.ones((2, 4096, 2)),
     )
-    numbers, spreads = np.ones(19), np.ones(20_001)
+    numbers, spreads = np.ones(19), np.ones((2, 20_001))
     make(
         path,
         day,

@@ -108,24 +108,48 @@ def blend(
     out[:] = 0.0
     for which in range(periods.size):
         period, stream = periods[which], streams[which]
-        right = np.arange(period) / np.float64(period)
-        left = 1.0 - right
-        size = np.sqrt(left * left + right * right)
-        left /= size
-        right /= size
         start = first + np.int64(stream % np.uint64(period))
         knot = start // period
-        now, place, skipped = draw(table, bits(stream, knot)), 0, start - knot * period
-        while place < out.size:
-            knot += 1
-            then = draw(table, bits(stream, knot))
-            many = min(period - skipped, out.size - place)
-            for step in range(many):
-                out[place + step] += now * left[skipped + step] + then * right[skipped + step]
-            now, place, skipped = then, place + many, 0
+        knots = np.empty((start + out.size - 1) // period - knot + 2)
+        normals(knots, table, stream, knot)
+        if period == 2:
+            _add_pairs(out, knots, start - knot * 2)
+        else:
+            _add(out, knots, period, start - knot * period)
+
+
+@compiled
+def _add_pairs(out: NDArray[np.float64], knots: NDArray[np.float64], skipped: int) -> None:
+    half = 0.5 / np.sqrt(0.5 * 0.5 + 0.5 * 0.5)
+    if skipped:
+        out[0] += knots[0] * half + knots[1] * half
+    for pair in range((out.size - skipped) // 2):
+        left, right = knots[pair + skipped], knots[pair + skipped + 1]
+        out[2 * pair + skipped] += left * 1.0 + right * 0.0
+        out[2 * pair + skipped + 1] += left * half + right * half
+    if (out.size - skipped) % 2:
+        last = knots.size - 2
+        out[out.size - 1] += knots[last] * 1.0 + knots[last + 1] * 0.0
+
+
+@compiled
+def _add(out: NDArray[np.float64], knots: NDArray[np.float64], period: int, skipped: int) -> None:
+    left, right = np.empty(period), np.empty(period)
+    for step in range(period):
+        right[step] = step / np.float64(period)
+        left[step] = 1.0 - right[step]
+        size = np.sqrt(left[step] * left[step] + right[step] * right[step])
+        left[step] /= size
+        right[step] /= size
+    place = -skipped
+    for knot in range(knots.size - 1):
+        now, then = knots[knot], knots[knot + 1]
+        for step in range(max(0, -place), min(period, out.size - place)):
+            out[place + step] += now * left[step] + then * right[step]
+        place += period
 
 
 def warm_up() -> None:
     """Read a lattice, so that the loop is there."""
-    streams, periods = np.ones(1, dtype=np.uint64), np.ones(1, dtype=np.int64)
+    streams, periods = np.ones(1, dtype=np.uint64), np.array([2])
     blend(np.empty(1), np.zeros((4096, 2)), streams, periods, 0)

@@ -16,7 +16,7 @@ _ID_BITS = 20
 
 
 @compiled
-def fill(  # noqa: PLR0917 (numba takes no keywords)
+def fill(
     candles: NDArray[np.int64],
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
@@ -85,7 +85,7 @@ def fill(  # noqa: PLR0917 (numba takes no keywords)
 
 
 @compiled
-def _gaps(  # noqa: PLR0917
+def _gaps(
     elapsed: NDArray[np.int64],
     fills: NDArray[np.uint64],
     new: NDArray[np.bool_],
@@ -111,7 +111,7 @@ def _gaps(  # noqa: PLR0917
 
 
 @compiled
-def _sides(  # noqa: PLR0917
+def _sides(
     sides: NDArray[np.int64],
     new: NDArray[np.bool_],
     streams: NDArray[np.uint64],
@@ -142,7 +142,7 @@ def _sides(  # noqa: PLR0917
 
 
 @compiled
-def _walk(  # noqa: PLR0917
+def _walk(
     walk: NDArray[np.float64],
     clock: NDArray[np.float64],
     moves: NDArray[np.uint64],
@@ -170,7 +170,7 @@ def _walk(  # noqa: PLR0917
 
 
 @compiled
-def _path(  # noqa: PLR0917
+def _path(
     path: NDArray[np.float64],
     walk: NDArray[np.float64],
     clock: NDArray[np.float64],
@@ -251,7 +251,8 @@ def _lots(
 def warm_up() -> None:
     """Make a trade, so that the loop is there."""
     numbers = np.array([[1], [1], [1], [1], [1], [1], [1]], dtype=np.int64)
-    columns = [np.empty(1, dtype) for dtype in (np.int64, np.int64, np.int8, np.int64, np.int64)]
+    whole, side = np.empty(1, dtype=np.int64), np.empty(1, dtype=np.int8)
     tables, orders = np.ones((6, 4096, 2)), np.ones(3, dtype=np.int64)
     streams, one = np.ones(9, dtype=np.uint64), np.ones(1)
-    fill(numbers, one, one, streams, tables, orders, 60_000, False, *columns)
+    how = (streams, tables, orders, 60_000, False)
+    fill(numbers, one, one, *how, whole, whole.copy(), side, whole.copy(), whole.copy())

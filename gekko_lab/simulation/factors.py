@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -83,5 +84,6 @@ class Factors:
         return made
 
 
+@lru_cache(maxsize=1024)
 def _log(value: float) -> float:
     return float(exact.log(np.array([value]))[0])

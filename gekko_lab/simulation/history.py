@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FIRST_MINUTE = GENESIS // MINUTE
 _FIRST_DAY = GENESIS // DAY
 _DAY_MINUTES = DAY // MINUTE
-_BLOCK_DAYS = 8  # what is made at once stays in the CPU's cache
+_BLOCK_DAYS = 32  # what is made at once is no more than a few megabytes
 _BLOCK_TRADES = 1 << 14
 _SHORT_DAYS = 2  # windows up to here are asked for again and again, so their days are kept
 _KEPT_DAYS = 24

@@ -55,6 +55,8 @@ class Minutes:
 
 def join(parts: Sequence[Minutes]) -> Minutes:
     """Put consecutive pieces behind each other."""
+    if len(parts) == 1:
+        return parts[0]
     if not parts:
         none = np.empty(0, dtype=np.int64)
         return Minutes(none, none, none, none, none, none, none)
@@ -129,15 +131,13 @@ def make(market: Market, first: int, path: Path) -> Minutes:
     """
     minute = np.arange(first, first + path.variance.size, dtype=np.int64)
     if kernels.wanted(minute.size * _NUMPY_S):
-        columns, share, reach = _compiled(market, first, path)
-    else:
-        columns, share, reach = minutes_numpy.columns(market, minute, path)
-    return Minutes(minute, *columns, share, reach)
+        return _compiled(market, minute, path)
+    columns, share, reach = minutes_numpy.columns(market, minute, path)
+    open_, high, low, close, count, lots = columns
+    return Minutes(minute, open_, high, low, close, count, lots, share, reach)
 
 
-def _compiled(
-    market: Market, first: int, path: Path
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _compiled(market: Market, minute: NDArray[np.int64], path: Path) -> Minutes:
     from gekko_lab.kernels import minutes as loops
 
     size = path.variance.size
@@ -147,18 +147,19 @@ def _compiled(
         path.values,
         path.variance,
         path.heat,
-        first,
+        int(minute[0]),
         _streams(market.stream),
         periods,
         _numbers(market),
         _seasons(market.season),
         _tables(),
-        tables.VOLUME_SPREAD,
+        _by_count(),
         out,
         share,
         reach,
     )
-    return out, share, reach
+    open_, high, low, close, count, lots = out
+    return Minutes(minute, open_, high, low, close, count, lots, share, reach)
 
 
 @lru_cache(maxsize=1024)
@@ -177,6 +178,11 @@ def _seasons(strength: float) -> NDArray[np.float64]:
 @lru_cache(maxsize=1)
 def _tables() -> NDArray[np.float64]:
     return np.stack([tables.NORMAL.pairs, tables.EXPONENTIAL.pairs])
+
+
+@lru_cache(maxsize=1)
+def _by_count() -> NDArray[np.float64]:
+    return np.stack([tables.VOLUME_SPREAD, tables.SEEN])
 
 
 def _numbers(market: Market) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ def columns(
     sides = edge_sides(market.stream, minute, share)
     open_, close = _edges(reach, sides, before, after, count)
     up, down = _extremes(market, minute, returns, variance, count)
-    bounce = reach * market.flow.bounce * _seen(count)
+    bounce = reach * market.flow.bounce * tables.SEEN[count]
     high, low = _ticks(before * (1.0 + up + bounce)), _ticks(before * (1.0 - down - bounce))
     high, low = _fit(open_, high, low, close, count)
     made = (open_, high, low, close, count, _lots(market, minute, after, count))
@@ -168,7 +168,7 @@ def _extremes(
     count: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give how far the price goes above and below its start, as fractions of it."""
-    seen, square = _seen(count), returns * returns
+    seen, square = tables.SEEN[count], returns * returns
     ends = []
     for name, sign in (("high", 1.0), ("low", -1.0)):
         energy = keyed.draw(tables.EXPONENTIAL, keyed.bits(market.key(name), minute))
@@ -176,12 +176,6 @@ def _extremes(
         far = 0.5 * (sign * returns + np.sqrt(square + 2.0 * variance * energy))
         ends.append(np.minimum(edge + (far - edge) * seen, 0.5))
     return ends[0], ends[1]
-
-
-def _seen(count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give how much of the path's extremes so many trades see."""
-    seen: NDArray[np.float64] = np.maximum(1.0 - 1.2 / np.sqrt(np.maximum(count, 1)), 0.0)
-    return seen * seen
 
 
 def _lots(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,7 +27,6 @@ __all__ = ["ID_BITS", "Tape", "tape"]
 
 _MINUTE_MS = 60_000
 _NUMPY_S = 2.5e-7  # that numpy needs for a trade
-_TYPES = (np.int64, np.int64, np.int8, np.int64, np.int64)  # of a tape's columns
 _STREAMS = (  # in the order that the compiled loop knows
     *("fill", "pace 2", "pace 5", "hesitation", "rest"),
     *("run", "first side", "last side", "move"),
@@ -49,6 +48,12 @@ class Tape:
     side: NDArray[np.int8]
     ticks: NDArray[np.int64]
     lots: NDArray[np.int64]
+
+    @classmethod
+    def blank(cls, count: int) -> Tape:
+        """Give room for so many trades."""
+        id_, time, ticks, lots = (np.empty(count, dtype=np.int64) for _ in range(4))
+        return cls(id_, time, np.empty(count, dtype=np.int8), ticks, lots)
 
 
 def tape(
@@ -75,15 +80,14 @@ def tape(
     """
     traded = candles.count > 0
     if not traded.any():
-        return Tape(*(np.empty(0, dtype) for dtype in _TYPES))
+        return Tape.blank(0)
     if not traded.all():
         candles = candles[traded]
     share = buying(stream, candles.minute, flow) if candles.share is None else candles.share
-    reach = _bounce(candles, flow)
-    count = int(candles.count.sum())
-    if kernels.wanted(count * _NUMPY_S):
-        return _compiled(stream, candles, share, reach, flow, width_ms, count)
-    id_, time, side, ticks, lots = tape_numpy.columns(stream, candles, share, reach, flow, width_ms)
+    how: Any = {"share": share, "reach": _bounce(candles, flow), "flow": flow, "width_ms": width_ms}
+    if kernels.wanted(int(candles.count.sum()) * _NUMPY_S):
+        return _compiled(stream, candles, **how)
+    id_, time, side, ticks, lots = tape_numpy.columns(stream, candles, **how)
     return Tape(id_, time, side.astype(np.int8), ticks, lots)
 
 
@@ -98,15 +102,15 @@ def _bounce(candles: Minutes, flow: Flow) -> NDArray[np.float64]:
 def _compiled(
     stream: int,
     candles: Minutes,
+    *,
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
     flow: Flow,
     width_ms: int,
-    count: int,
 ) -> Tape:
     from gekko_lab.kernels import tape as loops
 
-    made = Tape(*(np.empty(count, dtype) for dtype in _TYPES))
+    made = Tape.blank(int(candles.count.sum()))
     rows = (candles.minute, candles.open, candles.high, candles.low, candles.close)
     loops.fill(
         np.stack([*rows, candles.count, candles.lots]),

@@ -67,6 +67,7 @@ class _Rows:
 def columns(
     stream: int,
     candles: Minutes,
+    *,
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
     flow: Flow,
