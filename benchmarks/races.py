@@ -60,14 +60,14 @@ TRADES = Race(
             *("numba", "hawkes.py", "generator"),
         ),
         "hawkes_np_random": Contender(
-            "the same, numba's `np.random`", "numba", "hawkes.py", "np.random"
+            "the same with numba's `np.random`", "numba", "hawkes.py", "np.random"
         ),
         "gekko_m4": Contender(
             "Gekko M4's own simulator, node",
             *("gekko_m4", "gekko_m4.mjs", "simulator", _SLOW),
         ),
         "gekko_m4_loop": Contender(
-            "its rules as a plain loop, node", "gekko_m4", "gekko_m4.mjs", "loop", _SLOW
+            "Gekko M4's rules as a plain loop, node", "gekko_m4", "gekko_m4.mjs", "loop", _SLOW
         ),
         "vectorbt": Contender(
             "vectorbt's GBM: a price a step, no trades",

@@ -106,7 +106,7 @@ def _starts_table(starts: Mapping[str, Any]) -> str:
 
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
     if result["missing"]:
-        yield f"Not to be had when this was measured: {', '.join(result['missing'])}."
+        yield f"Not to be had when this was measured: {'; '.join(result['missing'])}."
     if result["share"] != 1:
         yield f"A quick look, at {result['share']:g} of the usual amount."
 

@@ -106,21 +106,21 @@ class _Ground:
             text=True,
         ).stdout
 
-    def answer(self, name: str, one: Contender, task: str) -> Line | None:
+    def answer(self, one: Contender, task: str) -> Line | None:
         """Let one contender work, in a process of its own."""
-        if name in self.missing:
+        if one.title in self.missing:
             return None
         try:
             printed = self.run(self.command(one, task))
         except (OSError, subprocess.CalledProcessError) as error:
-            if name == OURS:
+            if one.environment == OURS:
                 raise
-            sys.stderr.write(f"{name} can't run: {error}\n")
-            self.missing.add(name)
+            sys.stderr.write(f"{one.title} can't run: {error}\n")
+            self.missing.add(one.title)
             return None
         line: Line = json.loads(printed.splitlines()[-1])
         if "wrong" in line:
-            raise Wrong(f"{name} didn't make what was asked for; {line['wrong']}")
+            raise Wrong(f"{one.title} didn't make what was asked for; {line['wrong']}")
         self._note_versions(line.pop("versions"))
         return line | {"rows_a_second": median(run["rows"] / run["wall_s"] for run in line["runs"])}
 
@@ -151,7 +151,7 @@ def _round(ground: _Ground, race: Race, task: Line, number: int) -> dict[str, Li
     """Let every contender work once; each round begins with another one."""
     lines = {}
     for name, one in _turned(race.contenders, number):
-        line = ground.answer(name, one, json.dumps(task | {"rows": min(task["rows"], one.most)}))
+        line = ground.answer(one, json.dumps(task | {"rows": min(task["rows"], one.most)}))
         if line is not None:
             lines[name] = line
     return lines
