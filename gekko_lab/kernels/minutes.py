@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.kernels.compiler import compiled
-from gekko_lab.kernels.randomness import bits, blend, draw, exp, normals, uniform
+from gekko_lab.kernels.randomness import blend, chance, daily, exp, read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +24,7 @@ def make(
     first: int,
     streams: NDArray[np.uint64],
     periods: NDArray[np.int64],
+    weights: NDArray[np.float64],
     numbers: NDArray[np.float64],
     seasons: NDArray[np.float64],
     tables: NDArray[np.float64],
@@ -41,9 +42,9 @@ def make(
     first
         The first minute, from 1970.
     streams
-        Keys: burst, count, first side, last side, high, low, volume, then those of the activity's
-        lattices and of the large orders'.
-    periods
+        Keys: trading, extremes, volume, then those of the activity's lattices and of the large
+        orders'.
+    periods, weights
         Of these lattices; the last two are the orders'.
     numbers
         As `minutes.numbers` gives them.
@@ -58,60 +59,68 @@ def make(
     share, reach
         Columns to fill: share of buys, half the spread.
     """
-    noise, level = np.empty(_MINUTES), np.empty(_MINUTES)
+    level, moves = np.empty(_MINUTES), np.empty(_MINUTES)
     before, after = np.empty(_MINUTES), np.empty(_MINUTES)
-    pull = np.empty(_MINUTES)
+    trading, edges = np.empty(_MINUTES, np.uint64), np.empty(_MINUTES, np.uint64)
+    volume = np.empty(_MINUTES, np.uint64)
+    one, other = np.empty(_MINUTES), np.empty(_MINUTES)
     waves = periods.size - 2
+    behind = periods[:waves].sum()
     for day in range(values.shape[0]):
         cell, here = first + day * _MINUTES, slice(day * _MINUTES, (day + 1) * _MINUTES)
-        count = out[4, here]
-        path, moved = values[day], variance[day]
-        blend(level, tables[0], streams[7 : 7 + waves], periods[:waves], cell)
-        normals(noise, tables[0], streams[0], cell)
-        _rates(level, noise, path, moved, heat[day], seasons[0], numbers)
-        normals(noise, tables[0], streams[1], cell)
-        _counts(count, level, noise, numbers)
-        _pull(pull, path, moved, count, numbers)
+        path, moved, count = values[day], variance[day], out[4, here]
+        daily(trading, streams[0], cell // _MINUTES)
+        daily(edges, streams[1], cell // _MINUTES)
+        daily(volume, streams[2], cell // _MINUTES)
+        blend(level, tables[0], streams[3 : 3 + waves], periods[:waves], weights, cell)
+        _moves(moves, path, moved)
+        read(one, tables[0], trading, 40)
+        read(other, tables[0], trading, 16)
+        _rates(level, one, moves, heat[day], seasons[0], numbers)
+        _counts(count, level, other, numbers[8])
+        _pull(moves, path, moved, count, numbers[7])
         _reach(reach[here], heat[day], seasons[1], numbers)
         _middles(before, after, path, reach[here], numbers)
-        blend(level, tables[0], streams[7 + waves :], periods[waves:], cell)
-        _shares(share[here], level, pull, numbers)
-        _edges(out[:, here], before, after, reach[here], share[here], streams, cell)
-        _extremes(
-            out[:, here],
-            before,
-            path,
-            moved,
-            reach[here],
-            streams,
-            cell,
-            tables[1],
-            by_count[1],
-            numbers,
-        )
-        normals(noise, tables[0], streams[6], cell)
-        _lots(out[5, here], count, after, noise, by_count[0], numbers)
+        blend(level, tables[0], streams[3 + waves :], periods[waves:], weights[:, behind:], cell)
+        _shares(share[here], level, moves, numbers)
+        _edges(out[:, here], before, after, reach[here], share[here], trading, edges)
+        read(one, tables[1], edges, 40)
+        read(other, tables[1], edges, 16)
+        for minute in range(_MINUTES):
+            level[minute] = by_count[1, count[minute]]
+        _extremes(out[1, here], before, path, moved, reach[here], one, level, 1.0, numbers)
+        _extremes(out[2, here], before, path, moved, reach[here], other, level, -1.0, numbers)
+        read(one, tables[0], volume, 40)
+        for minute in range(_MINUTES):
+            level[minute] = by_count[0, count[minute]]
+        _lots(out[5, here], count, after, one, level, numbers[18])
         _fit(out[:, here])
+
+
+@compiled
+def _moves(
+    moves: NDArray[np.float64], path: NDArray[np.float64], moved: NDArray[np.float64]
+) -> None:
+    for minute in range(moves.size):
+        change = path[minute + 1] - path[minute]
+        moves[minute] = change / np.sqrt(max(moved[minute], 1e-24))
 
 
 @compiled
 def _rates(
     level: NDArray[np.float64],
     noise: NDArray[np.float64],
-    path: NDArray[np.float64],
-    moved: NDArray[np.float64],
+    moves: NDArray[np.float64],
     heat: NDArray[np.float64],
     season: NDArray[np.float64],
     numbers: NDArray[np.float64],
 ) -> None:
     for minute in range(level.size):
-        change = path[minute + 1] - path[minute]
-        surprise = min(abs(change) / np.sqrt(max(moved[minute], 1e-24)), numbers[7])
         now = level[minute] * numbers[0] - numbers[1]
         now += numbers[2]
         now += numbers[3] * noise[minute]
         now += numbers[4] * heat[minute]
-        now += numbers[5] * (surprise - 0.8)
+        now += numbers[5] * (min(abs(moves[minute]), numbers[7]) - 0.8)
         now += season[minute]
         level[minute] = exp(min(now, 5.0)) * numbers[6]
 
@@ -121,29 +130,33 @@ def _counts(
     count: NDArray[np.int64],
     rate: NDArray[np.float64],
     noise: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    most: float,
 ) -> None:
     for minute in range(count.size):
         root = max(np.sqrt(rate[minute]) + 0.5 * noise[minute], 0.0)
-        count[minute] = np.int64(min(np.floor(root * root + 0.25), numbers[8]))
+        count[minute] = np.int64(min(np.floor(root * root + 0.25), most))
     count[0] = max(count[0], 1)
 
 
 @compiled
 def _pull(
-    pull: NDArray[np.float64],
+    moves: NDArray[np.float64],
     path: NDArray[np.float64],
     moved: NDArray[np.float64],
     count: NDArray[np.int64],
-    numbers: NDArray[np.float64],
+    far: float,
 ) -> None:
-    start, since, clock, far = path[0], 0.0, 0.0, numbers[7]
+    """Count moves from the last trade before, where that wasn't the minute before."""
+    clock, since, start = 0.0, 0.0, 0.0
     for minute in range(count.size):
         clock += moved[minute]
-        way = (path[minute + 1] - start) / np.sqrt(max(clock - since, 1e-24))
-        pull[minute] = min(max(way, -far), far)
+        if minute > 0 and count[minute - 1] == 0:
+            passed = np.sqrt(max(clock - since, 1e-24))
+            moves[minute] = (path[minute + 1] - start) / passed
         if count[minute] > 0:
-            start, since = path[minute + 1], clock
+            since, start = clock, path[minute + 1]
+    for minute in range(count.size):
+        moves[minute] = min(max(moves[minute], -far), far)
 
 
 @compiled
@@ -170,12 +183,18 @@ def _middles(
     reach: NDArray[np.float64],
     numbers: NDArray[np.float64],
 ) -> None:
-    for minute in range(before.size):
-        start, end = path[minute], path[minute + 1]
-        if numbers[12] > 0.0:
-            grid = reach[minute] * numbers[12]
-            start, end = np.floor(start / grid + 0.5) * grid, np.floor(end / grid + 0.5) * grid
-        before[minute], after[minute] = exp(start) * numbers[13], exp(end) * numbers[13]
+    scale, resting = numbers[13], numbers[12]
+    if resting > 0.0:
+        for minute in range(after.size):
+            grid = reach[minute] * resting
+            after[minute] = exp(np.floor(path[minute + 1] / grid + 0.5) * grid) * scale
+        grid = reach[0] * resting
+        before[0] = exp(np.floor(path[0] / grid + 0.5) * grid) * scale
+    else:
+        for minute in range(after.size):
+            after[minute] = exp(path[minute + 1]) * scale
+        before[0] = exp(path[0]) * scale
+    before[1:] = after[:-1]
 
 
 @compiled
@@ -198,12 +217,13 @@ def _edges(
     after: NDArray[np.float64],
     reach: NDArray[np.float64],
     share: NDArray[np.float64],
-    streams: NDArray[np.uint64],
-    cell: int,
+    trading: NDArray[np.uint64],
+    edges: NDArray[np.uint64],
 ) -> None:
     for minute in range(share.size):
-        first = 1 if uniform(bits(streams[2], cell + minute)) < share[minute] else -1
-        last = 1 if uniform(bits(streams[3], cell + minute)) < share[minute] else -1
+        wanted = share[minute] * 65536.0
+        first = 1.0 if chance(trading[minute], 0) < wanted else -1.0
+        last = 1.0 if chance(edges[minute], 0) < wanted else -1.0
         out[0, minute] = _ticks(before[minute] * (1.0 + reach[minute] * first))
         out[3, minute] = _ticks(after[minute] * (1.0 + reach[minute] * last))
         if out[4, minute] == 1:
@@ -222,29 +242,19 @@ def _extremes(
     path: NDArray[np.float64],
     moved: NDArray[np.float64],
     reach: NDArray[np.float64],
-    streams: NDArray[np.uint64],
-    cell: int,
-    table: NDArray[np.float64],
-    shares: NDArray[np.float64],
+    energy: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    sign: float,
     numbers: NDArray[np.float64],
 ) -> None:
     for minute in range(before.size):
         change = path[minute + 1] - path[minute]
-        seen = shares[out[4, minute]]
-        bounce = reach[minute] * numbers[17] * seen
-        up = draw(table, bits(streams[4], cell + minute))
-        down = draw(table, bits(streams[5], cell + minute))
-        up = _beyond(change, moved[minute], up, seen)
-        down = _beyond(-change, moved[minute], down, seen)
-        out[1, minute] = _ticks(before[minute] * (1.0 + up + bounce))
-        out[2, minute] = _ticks(before[minute] * (1.0 - down - bounce))
-
-
-@compiled
-def _beyond(change: float, moved: float, energy: float, seen: float) -> float:
-    edge = max(change, 0.0)
-    far = 0.5 * (change + np.sqrt(change * change + 2.0 * moved * energy))
-    return min(edge + (far - edge) * seen, 0.5)
+        spread = change * change + 2.0 * moved[minute] * energy[minute]
+        far = 0.5 * (sign * change + np.sqrt(spread))
+        edge = max(sign * change, 0.0)
+        beyond = min(edge + (far - edge) * seen[minute], 0.5)
+        bounce = reach[minute] * numbers[17] * seen[minute]
+        out[minute] = _ticks(before[minute] * (1.0 + sign * beyond + sign * bounce))
 
 
 @compiled
@@ -253,13 +263,12 @@ def _lots(
     count: NDArray[np.int64],
     middle: NDArray[np.float64],
     noise: NDArray[np.float64],
-    spreads: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    usual_cost: float,
 ) -> None:
     for minute in range(lots.size):
-        spread = spreads[count[minute]]
-        now = noise[minute] - 0.5 * spread
-        usual = numbers[18] / middle[minute] * exp(min(now * spread, 5.0))
+        now = noise[minute] - 0.5 * spread[minute]
+        usual = usual_cost / middle[minute] * exp(min(now * spread[minute], 5.0))
         whole = np.int64(np.floor(usual * np.float64(count[minute]) + 0.5))
         lots[minute] = max(whole, count[minute])
 
@@ -287,7 +296,8 @@ def _fit(out: NDArray[np.int64]) -> None:
 def warm_up() -> None:
     """Make a day, so that the loop is there."""
     day = np.zeros((1, _MINUTES))
-    streams, periods = np.ones(9, dtype=np.uint64), np.ones(2, dtype=np.int64)
+    streams, periods = np.ones(5, dtype=np.uint64), np.ones(2, dtype=np.int64)
+    weights = np.ones((2, 2))
     out, column = np.zeros((6, _MINUTES), dtype=np.int64), np.zeros(_MINUTES)
     path, seasons, tables = (
         np.zeros((1, _MINUTES + 1)),
@@ -302,6 +312,7 @@ def warm_up() -> None:
         0,
         streams,
         periods,
+        weights,
         numbers,
         seasons,
         tables,

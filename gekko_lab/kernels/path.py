@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.kernels.compiler import compiled
-from gekko_lab.kernels.randomness import exp, normals
+from gekko_lab.kernels.randomness import daily, exp, read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,24 +22,25 @@ def volatility(
     steps: NDArray[np.float64],
     fields: NDArray[np.float64],
     table: NDArray[np.float64],
-    streams: NDArray[np.uint64],
+    stream: np.uint64,
     first: int,
     weights: NDArray[np.float64],
     season: NDArray[np.float64],
 ) -> None:
     """Add fast fields and noise to `heat`; fill in each minute's variance and free return.
 
-    `weights` are those of fields and noise, then mean, cap and the usual deviation of a minute.
+    `first` is the first day; `weights` are those of fields and noise, then mean, cap and the usual
+    deviation of a minute.
     """
-    noise = np.empty(_MINUTES)
+    random, noise = np.empty(_MINUTES, np.uint64), np.empty(_MINUTES)
     for day in range(heat.shape[0]):
-        cell = first + day * _MINUTES
-        normals(noise, table, streams[0], cell)
+        daily(random, stream, first + day)
+        read(noise, table, random, 40)
         for minute in range(_MINUTES):
             now = heat[day, minute] + fields[day, minute] * weights[0]
             now += noise[minute] * weights[1]
             heat[day, minute] = min(now - weights[2], weights[3])
-        normals(noise, table, streams[1], cell)
+        read(noise, table, random, 16)
         for minute in range(_MINUTES):
             sigma = exp(heat[day, minute] + season[minute]) * weights[4]
             steps[day, minute] = noise[minute] * sigma
@@ -71,7 +72,7 @@ def bridge(
 def warm_up() -> None:
     """Make a day, so that the loops are there."""
     day, table = np.zeros((1, _MINUTES)), np.zeros((4096, 2))
-    streams = np.zeros(2, dtype=np.uint64)
+    stream = np.uint64(0)
     variance, steps = np.zeros_like(day), np.zeros_like(day)
-    volatility(day, variance, steps, day.copy(), table, streams, 0, np.ones(5), np.zeros(_MINUTES))
+    volatility(day, variance, steps, day.copy(), table, stream, 0, np.ones(5), np.zeros(_MINUTES))
     bridge(np.empty((1, _MINUTES + 1)), steps, variance, np.zeros(2))

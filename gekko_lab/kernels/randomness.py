@@ -39,6 +39,14 @@ def within(base: np.uint64, place: int) -> np.uint64:
 
 
 @compiled
+def daily(out: NDArray[np.uint64], stream: np.uint64, day: int) -> None:
+    """Fill with the bits of `keyed.daily` for the minutes of a day."""
+    base = bits(stream, day)
+    for minute in range(out.size):
+        out[minute] = within(base, minute)
+
+
+@compiled
 def fine(table: NDArray[np.float64], random: np.uint64, shift: int) -> float:
     """Read a table by 24 bits, as `keyed.fine` does; a row is a cell's value and rise."""
     cell = np.int64((random >> np.uint64(shift + 12)) & np.uint64(0xFFF))
@@ -64,6 +72,18 @@ def chance(random: np.uint64, shift: int) -> int:
 def uniform(random: np.uint64) -> float:
     """Give a number in [0, 1), as `keyed.uniform` does."""
     return np.float64(np.int64(random >> np.uint64(11))) * 2.0**-53
+
+
+@compiled
+def read(
+    out: NDArray[np.float64], table: NDArray[np.float64], random: NDArray[np.uint64], shift: int
+) -> None:
+    """Read a table by 24 of each number's bits.
+
+    Table look-ups apart leave loops of plain arithmetic, which the compiler makes vectors of.
+    """
+    for place in range(out.size):
+        out[place] = fine(table, random[place], shift)
 
 
 _ROOTS = np.array([float(Decimal(2) ** (Decimal(part) / 32)) for part in range(32)])
@@ -92,8 +112,11 @@ def normals(
     out: NDArray[np.float64], table: NDArray[np.float64], stream: np.uint64, first: int
 ) -> None:
     """Fill with the standard normal numbers of the cells from `first` on."""
+    random = np.empty(out.size, np.uint64)
     for place in range(out.size):
-        out[place] = draw(table, bits(stream, first + place))
+        random[place] = bits(stream, first + place)
+    for place in range(out.size):
+        out[place] = draw(table, random[place])
 
 
 @compiled
@@ -102,45 +125,58 @@ def blend(
     table: NDArray[np.float64],
     streams: NDArray[np.uint64],
     periods: NDArray[np.int64],
+    weights: NDArray[np.float64],
     first: int,
 ) -> None:
-    """Fill with the sum of lattices, as `keyed.blend` does."""
+    """Fill with the sum of lattices, as `keyed.blend` does.
+
+    `weights` holds those of the knots on the left and on the right, of one period after the other.
+    """
     out[:] = 0.0
+    at = 0
     for which in range(periods.size):
         period, stream = periods[which], streams[which]
         start = first + np.int64(stream % np.uint64(period))
         knot = start // period
         knots = np.empty((start + out.size - 1) // period - knot + 2)
         normals(knots, table, stream, knot)
+        left, right = weights[0, at : at + period], weights[1, at : at + period]
         if period == 2:
-            _add_pairs(out, knots, start - knot * 2)
+            _add_pairs(out, knots, left, right, start - knot * 2)
         else:
-            _add(out, knots, period, start - knot * period)
+            _add(out, knots, left, right, start - knot * period)
+        at += period
 
 
 @compiled
-def _add_pairs(out: NDArray[np.float64], knots: NDArray[np.float64], skipped: int) -> None:
-    half = 0.5 / np.sqrt(0.5 * 0.5 + 0.5 * 0.5)
+def _add_pairs(
+    out: NDArray[np.float64],
+    knots: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    skipped: int,
+) -> None:
+    """Do what `_add` does for the commonest period, too short for a loop within a loop."""
     if skipped:
-        out[0] += knots[0] * half + knots[1] * half
+        out[0] += knots[0] * left[1] + knots[1] * right[1]
     for pair in range((out.size - skipped) // 2):
-        left, right = knots[pair + skipped], knots[pair + skipped + 1]
-        out[2 * pair + skipped] += left * 1.0 + right * 0.0
-        out[2 * pair + skipped + 1] += left * half + right * half
+        now, then = knots[pair + skipped], knots[pair + skipped + 1]
+        out[2 * pair + skipped] += now * left[0] + then * right[0]
+        out[2 * pair + skipped + 1] += now * left[1] + then * right[1]
     if (out.size - skipped) % 2:
         last = knots.size - 2
-        out[out.size - 1] += knots[last] * 1.0 + knots[last + 1] * 0.0
+        out[out.size - 1] += knots[last] * left[0] + knots[last + 1] * right[0]
 
 
 @compiled
-def _add(out: NDArray[np.float64], knots: NDArray[np.float64], period: int, skipped: int) -> None:
-    left, right = np.empty(period), np.empty(period)
-    for step in range(period):
-        right[step] = step / np.float64(period)
-        left[step] = 1.0 - right[step]
-        size = np.sqrt(left[step] * left[step] + right[step] * right[step])
-        left[step] /= size
-        right[step] /= size
+def _add(
+    out: NDArray[np.float64],
+    knots: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    skipped: int,
+) -> None:
+    period = left.size
     place = -skipped
     for knot in range(knots.size - 1):
         now, then = knots[knot], knots[knot + 1]
@@ -152,4 +188,4 @@ def _add(out: NDArray[np.float64], knots: NDArray[np.float64], period: int, skip
 def warm_up() -> None:
     """Read a lattice, so that the loop is there."""
     streams, periods = np.ones(1, dtype=np.uint64), np.array([2])
-    blend(np.empty(1), np.zeros((4096, 2)), streams, periods, 0)
+    blend(np.empty(1), np.zeros((4096, 2)), streams, periods, np.ones((2, 2)), 0)

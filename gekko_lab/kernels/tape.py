@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.kernels.compiler import compiled
-from gekko_lab.kernels.randomness import bits, chance, draw, fine, uniform, within
+from gekko_lab.kernels.randomness import bits, chance, draw, fine, within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,8 +122,9 @@ def _sides(
 ) -> None:
     wide = np.float64(candle[2] - candle[3] + 1)
     tilt = 0.25 + 0.5 * share + 0.26 * (np.float64(candle[4] - candle[1]) / wide)
-    first = 1 if uniform(bits(streams[6], minute)) < share else -1
-    last = 1 if uniform(bits(streams[7], minute)) < share else -1
+    day, place = minute // 1440, minute % 1440
+    first = 1 if chance(within(bits(streams[6], day), place), 0) < share * 65536.0 else -1
+    last = 1 if chance(within(bits(streams[7], day), place), 0) < share * 65536.0 else -1
     base = bits(streams[5], minute)
     sides[:] = 0
     run, start = 0, 0

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.tables import Table
 
 ORDER_PERIODS = (5, 40)  # minutes
+EDGES = ("trading", "extremes")
+"""The streams that decide the sides of a minute's first and last trade, by their lowest bits."""
+
 _CROWDED = 0.2  # thinness below which orders arrive without hesitation
 MOST = 0.97  # share of buys or sells in a minute
 
@@ -73,16 +76,16 @@ class Flow:
 def flow(thinness: float) -> Flow:
     """Give the orders of a market between endlessly active (0) and hardly traded (1)."""
     return Flow(
-        waves=0.28 + 0.18 * thinness,
-        bursts=0.6 * thinness,
-        heat=0.95,
-        surprise=0.3 + 0.7 * thinness,
+        waves=0.28 + 0.2 * thinness,
+        bursts=0.5 * thinness,
+        heat=0.95 - 0.3 * thinness,
+        surprise=0.3 + 0.8 * thinness,
         resting=1.2 * thinness,
         bounce=min(1.0, 1.25 * thinness),
         orders=0.09 + 0.16 * thinness,
         follows=0.05 + 0.25 * thinness,
         new_order=1.0 / (1.8 + 0.8 * thinness),
-        unchanged=0.65 + 0.25 * thinness,
+        unchanged=0.65 + 0.2 * thinness,
         pace=tables.lognormal(0.6 + 0.2 * thinness),
         hesitation=tables.lognormal(1.6 * (thinness - _CROWDED)) if thinness > _CROWDED else None,
     )
@@ -110,7 +113,9 @@ def edge_sides(
 ) -> tuple[NDArray[np.int64], ...]:
     """Give the sides (1 buy, -1 sell) of each minute's first and last trade."""
     first, last = (
-        np.where(keyed.uniform(keyed.key(stream, name), minute) < share, 1, -1)
-        for name in ("first side", "last side")
+        np.where(
+            keyed.chance(keyed.daily(keyed.key(stream, name), minute), 0) < share * 65536.0, 1, -1
+        )
+        for name in EDGES
     )
     return first, last

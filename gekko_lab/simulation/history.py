@@ -74,8 +74,11 @@ class History:
 
     def around(self, market: Market, time: int) -> Around:
         """Give the last trade at a moment and some after it, as far as there are any."""
-        minute = time // MINUTE
-        start, end = self._traded_before(market, minute), self._traded_after(market, minute)
+        return self.around_all(market, time // MINUTE, time)
+
+    def around_all(self, market: Market, first: int, time: int) -> Around:
+        """Give the trades from before the minute `first` to some after a moment."""
+        start, end = self._traded_before(market, first), self._traded_after(market, time // MINUTE)
         rows = self.minutes(market, start, end)
         made = tape.tape(market.stream, rows, market.flow)
         reach = np.repeat(np.zeros(end - start) if rows.reach is None else rows.reach, rows.count)

@@ -11,6 +11,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+_MINUTES = 1440  # of a day
 _NUMPY_S = 2e-8  # that numpy needs for a step of a lattice
 
 
@@ -65,6 +67,14 @@ def within(bases: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.u
     z += bases
     _mix(z)
     return z
+
+
+def daily(stream: int, minutes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Give 64 random bits for each of some growing minutes, by its day and its place there."""
+    days, places = np.divmod(minutes, _MINUTES)
+    first = int(days[0])
+    bases = bits(stream, np.arange(first, int(days[-1]) + 1, dtype=np.int64))
+    return within(bases[days - first], places)
 
 
 def _mix(z: NDArray[np.uint64]) -> None:
@@ -129,13 +139,20 @@ class Lattice:
         knot = start // self.period
         knots = (start + count - 1) // self.period - knot + 2
         value = normal(self.stream, np.arange(knot, knot + knots, dtype=np.int64))[:, None]
-        right = np.arange(self.period) / float(self.period)
-        left = 1.0 - right
-        size = np.sqrt(left * left + right * right)
-        between = value[:-1] * (left / size)
-        between += value[1:] * (right / size)
+        left, right = weights((self.period,))
+        between = value[:-1] * left
+        between += value[1:] * right
         skipped = start - knot * self.period
         return between.reshape(-1)[skipped : skipped + count]
+
+
+@lru_cache(maxsize=64)
+def weights(periods: tuple[int, ...]) -> NDArray[np.float64]:
+    """Give the weights of the knots left and right at each step of one period after the other."""
+    right = np.concatenate([np.arange(period) / float(period) for period in periods])
+    left = 1.0 - right
+    both = np.stack([left, right])
+    return both / np.sqrt(left * left + right * right)
 
 
 def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.float64]:
@@ -145,8 +162,9 @@ def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.f
         from gekko_lab.kernels import randomness as loops
 
         streams = np.array([lattice.stream for lattice in lattices], dtype=np.uint64)
-        periods = np.array([lattice.period for lattice in lattices])
-        loops.blend(total, tables.NORMAL.pairs, streams, periods, first)
+        periods = tuple(lattice.period for lattice in lattices)
+        table = tables.NORMAL.pairs
+        loops.blend(total, table, streams, np.array(periods), weights(periods), first)
         return total
     for lattice in lattices:
         total += lattice.at(first, count)

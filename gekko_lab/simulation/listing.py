@@ -20,7 +20,7 @@ _THIN = 9.0  # trades a minute at which a market is half way from crowded to thi
 _MIN_ORDER_VALUE = 5.0
 _FEE = 0.001
 _WIDEST = 2.0  # half spread of the thinnest markets, in standard deviations of a minute
-_THINNER = 16.0  # how much wider than an endlessly active market's it may be
+_THINNER = 14.0  # how much wider than an endlessly active market's it may be
 _MINUTES_PER_YEAR = 525_960.0
 
 

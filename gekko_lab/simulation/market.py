@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType, UnknownSymbol
-from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, empty
+from gekko_lab.frames.schemas import CANDLES_FULL, QUOTES, SIMULATED_TRADES, empty
 from gekko_lab.market.suggest import nearest
-from gekko_lab.market.timeframe import MINUTE, Timeframe
+from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
 from gekko_lab.simulation import aggregate, book, listing, rows, tape
 from gekko_lab.simulation.history import FIRST_MINUTE, History, tapes_of
 from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
@@ -18,7 +19,6 @@ from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from gekko_lab.market.rules import MarketRules
@@ -242,6 +242,43 @@ class SimulatedMarket:
             raise InvalidArgument(f"depth is {depth}: use 1 to {_MOST_LEVELS} levels")
         made = book.book(market, self._history.around(market, time), depth)
         return rows.order_book(market, time, made)
+
+    def quotes(self, symbol: str, since: int, until: int) -> pl.DataFrame:
+        """Give the best quotes after each moment with trades in [since, until).
+
+        Parameters
+        ----------
+        symbol : str
+            One of `rules`.
+        since, until : int
+            Milliseconds UTC, from 2010 until 2200.
+
+        Returns
+        -------
+        polars.DataFrame
+            By time, in the columns of `QUOTES`. Each row holds until the next one, and is the first
+            level of `order_book` at its time.
+
+        Raises
+        ------
+        UnknownSymbol
+            When the symbol isn't listed.
+        InvalidType
+            When `since` or `until` is no whole number.
+        """
+        market = self._market(symbol)
+        _check_window(since, until)
+        since, until = max(since, GENESIS), min(until, HORIZON)
+        frames = [empty(QUOTES)]
+        for start in range(since, until, DAY):
+            end = min(start + DAY, until)
+            around = self._history.around_all(market, start // MINUTE, end - 1)
+            time = around.tape.time
+            last_of_moment = np.append(time[1:] != time[:-1], True)
+            states = np.flatnonzero(last_of_moment & (time >= start) & (time < end))
+            if states.size:
+                frames.append(rows.quotes(market, time[states], book.tops(market, around, states)))
+        return pl.concat(frames)
 
     def _market(self, symbol: str) -> Market:
         if not isinstance(symbol, str):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.paths import Path
 
 _NUMPY_S = 4e-7  # that numpy needs for a minute
-_STREAMS = ("burst", "count", "first side", "last side", "high", "low", "volume")
+_STREAMS = ("trading", "extremes", "volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +142,15 @@ def _compiled(market: Market, minute: NDArray[np.int64], path: Path) -> Minutes:
 
     size = path.variance.size
     out, share, reach = np.empty((6, size), dtype=np.int64), np.empty(size), np.empty(size)
-    periods = np.array([*minutes_numpy.PERIODS, *ORDER_PERIODS])
+    periods = (*minutes_numpy.PERIODS, *ORDER_PERIODS)
     loops.make(
         path.values,
         path.variance,
         path.heat,
         int(minute[0]),
         _streams(market.stream),
-        periods,
+        np.array(periods),
+        keyed.weights(periods),
         _numbers(market),
         _seasons(market.season),
         _tables(),

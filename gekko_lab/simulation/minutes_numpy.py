@@ -39,10 +39,12 @@ def columns(
     """Give open, high, low, close, count and lots; share of buys; half the spread."""
     values, variance = path.values, path.variance.ravel()
     returns = (values[:, 1:] - values[:, :-1]).ravel()
-    count = _count(market, minute, path.heat, _surprise(returns, variance))
+    moves = returns / np.sqrt(np.maximum(variance, 1e-24))
+    count = _count(market, minute, path.heat, np.minimum(np.abs(moves), FAR))
     reach = _reach(market, path.heat)
     before, after = _middles(market, values, reach)
-    share = buying(market.stream, minute, market.flow, _pull(values, variance, count))
+    pull = _pull(values, variance, moves, count)
+    share = buying(market.stream, minute, market.flow, pull)
     sides = edge_sides(market.stream, minute, share)
     open_, close = _edges(reach, sides, before, after, count)
     up, down = _extremes(market, minute, returns, variance, count)
@@ -78,24 +80,24 @@ def usual_cost(market: Market) -> float:
     return market.cost * float(10 ** (market.amount_decimals + market.price_decimals))
 
 
-def _surprise(returns: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.minimum(np.abs(returns) / np.sqrt(np.maximum(variance, 1e-24)), FAR)
-
-
 def _pull(
-    values: NDArray[np.float64], variance: NDArray[np.float64], count: NDArray[np.int64]
+    values: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    moves: NDArray[np.float64],
+    count: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Give each minute's return in standard deviations, counted from the last trade before.
 
     Days begin with a trade, so that it is never sought in the day before.
     """
+    pull = moves.copy()
+    late = np.flatnonzero(count[:-1] == 0) + 1
+    late = late[late % MINUTES != 0]
     end, rows = values[:, 1:].ravel(), np.arange(count.size)
     clock = np.add.accumulate(variance.reshape(-1, MINUTES), axis=1).ravel()
-    last = np.maximum.accumulate(np.where(count > 0, rows, 0))
-    before = np.append(0, last[:-1])
-    start, since = end[before], clock[before]
-    start[::MINUTES], since[::MINUTES] = values[:, 0], 0.0
-    pull: NDArray[np.float64] = (end - start) / np.sqrt(np.maximum(clock - since, 1e-24))
+    last = np.maximum.accumulate(np.where(count > 0, rows, 0))[late - 1]
+    passed = np.sqrt(np.maximum(clock[late] - clock[last], 1e-24))
+    pull[late] = (end[late] - end[last]) / passed
     return np.minimum(np.maximum(pull, -FAR), FAR)
 
 
@@ -114,11 +116,19 @@ def _middles(
 
     Quotes rest at a price for a while, the longer the wider they are.
     """
-    before, after = values[:, :-1].ravel(), values[:, 1:].ravel()
+    start, after = values[:, 0], values[:, 1:].ravel()
     if resting(market) > 0.0:
         grid = reach * market.flow.resting
-        before, after = (np.floor(v / grid + 0.5) * grid for v in (before, after))
-    return exact.exp(before) * market.scale, exact.exp(after) * market.scale
+        start, after = _on_grid(start, grid[::MINUTES]), _on_grid(after, grid)
+    after = exact.exp(after) * market.scale
+    before = np.append(0.0, after[:-1])
+    before[::MINUTES] = exact.exp(start) * market.scale
+    return before, after
+
+
+def _on_grid(value: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = np.floor(value / grid + 0.5) * grid
+    return found
 
 
 def _count(
@@ -132,12 +142,13 @@ def _count(
     level = keyed.blend(lattices, int(minute[0]), minute.size) * market.flow.waves
     level -= mean_of_waves(market.flow)
     level += mean_level(market.flow)
-    level += market.flow.bursts * keyed.normal(market.key("burst"), minute)
+    random = keyed.daily(market.key("trading"), minute)
+    level += market.flow.bursts * keyed.fine(tables.NORMAL, random, 40)
     level += market.flow.heat * heat.ravel()
     level += market.flow.surprise * (surprise - 0.8)
     level += np.tile(tables.activity_season(market.season), minute.size // MINUTES)
     rate = exact.exp(np.minimum(level, 5.0)) * market.rate
-    root = np.sqrt(rate) + 0.5 * keyed.normal(market.key("count"), minute)
+    root = np.sqrt(rate) + 0.5 * keyed.fine(tables.NORMAL, random, 16)
     root = np.maximum(root, 0.0)
     count = np.minimum(np.floor(root * root + 0.25), MOST_TRADES).astype(np.int64)
     count[::MINUTES] = np.maximum(count[::MINUTES], 1)
@@ -169,9 +180,10 @@ def _extremes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give how far the price goes above and below its start, as fractions of it."""
     seen, square = tables.SEEN[count], returns * returns
+    random = keyed.daily(market.key("extremes"), minute)
     ends = []
-    for name, sign in (("high", 1.0), ("low", -1.0)):
-        energy = keyed.draw(tables.EXPONENTIAL, keyed.bits(market.key(name), minute))
+    for shift, sign in ((40, 1.0), (16, -1.0)):
+        energy = keyed.fine(tables.EXPONENTIAL, random, shift)
         edge = np.maximum(sign * returns, 0.0)
         far = 0.5 * (sign * returns + np.sqrt(square + 2.0 * variance * energy))
         ends.append(np.minimum(edge + (far - edge) * seen, 0.5))
@@ -186,7 +198,8 @@ def _lots(
 ) -> NDArray[np.int64]:
     usual = usual_cost(market) / mid
     spread = tables.VOLUME_SPREAD[count]
-    noise = keyed.normal(market.key("volume"), minute) - 0.5 * spread
+    noise = keyed.fine(tables.NORMAL, keyed.daily(market.key("volume"), minute), 40)
+    noise -= 0.5 * spread
     usual *= exact.exp(np.minimum(noise * spread, 5.0))
     lots = np.floor(usual * count + 0.5).astype(np.int64)
     return np.maximum(lots, count)

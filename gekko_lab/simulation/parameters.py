@@ -132,7 +132,7 @@ NUMBERS = (
     Number("trades_per_minute", "a minute", 0.01, 2_000.0, "of a market with activity 1"),
     Number("trade_value", "first currency", 0.01, 1e7, "mean value of a trade"),
     Number("spread", "sd of a minute", 0.0, 2.0, "usual, where trade is endlessly active"),
-    Number("price_steps", "ticks", 1e3, 1e8, "in a market's first price at the least"),
+    Number("price_steps", "ticks", 50.0, 1e8, "in a market's first price at the least"),
 )
 """The numbers among the parameters, in their order."""
 

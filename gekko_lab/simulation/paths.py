@@ -67,12 +67,13 @@ def path(skeleton: Skeleton, day: int, days: int, market: Path | None = None) ->
         return Path(values, variance, heat, own, shocks)
     heat += fields * weights[0]
     cells = np.arange(first, first + days * MINUTES, dtype=np.int64)
-    heat += keyed.normal(factor.stream("white"), cells).reshape(shape) * weights[1]
+    random = keyed.daily(factor.stream("minute"), cells).reshape(shape)
+    heat += keyed.fine(tables.NORMAL, random, 40) * weights[1]
     heat -= weights[2]
     np.minimum(heat, weights[3], out=heat)
     sigma = exact.exp(heat + tables.volatility_season(factor.season))
     sigma *= weights[4]
-    steps = keyed.normal(factor.stream("minute"), cells).reshape(shape) * sigma
+    steps = keyed.fine(tables.NORMAL, random, 16) * sigma
     variance = sigma * sigma
     values = _bridge(steps, variance, skeleton.values[day : day + days + 1])
     return Path(values, variance, heat, own, shocks)
@@ -95,10 +96,10 @@ def _compiled(
     from gekko_lab.kernels import path as loops
 
     factor, days = skeleton.factor, heat.shape[0]
-    streams = np.array([factor.stream("white"), factor.stream("minute")], dtype=np.uint64)
     variance, steps = np.empty_like(heat), np.empty_like(heat)
     season, table = tables.volatility_season(factor.season), tables.NORMAL.pairs
-    loops.volatility(heat, variance, steps, fields, table, streams, day * MINUTES, weights, season)
+    stream = np.uint64(factor.stream("minute"))
+    loops.volatility(heat, variance, steps, fields, table, stream, day, weights, season)
     values = np.empty((days, MINUTES + 1))
     loops.bridge(values, steps, variance, skeleton.values[day : day + days + 1])
     return values, variance

@@ -11,6 +11,7 @@ from gekko_lab.frames.schemas import (
     BOOK_SIDE,
     CANDLES_FULL,
     ORDER_BOOK,
+    QUOTES,
     SIDE,
     SIMULATED_TRADES,
     TIME,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
-    from gekko_lab.simulation.book import Book
+    from gekko_lab.simulation.book import Book, Tops
     from gekko_lab.simulation.minutes import Market
     from gekko_lab.simulation.tape import Tape
 
@@ -94,6 +95,18 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
         "amount": exact.decimal(lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=ORDER_BOOK)
+
+
+def quotes(market: Market, time: NDArray[np.int64], made: Tops) -> pl.DataFrame:
+    """Give best quotes from some times on as a frame."""
+    columns = {
+        "timestamp": _moments(time),
+        "bid": exact.decimal(made.bids, market.price_decimals),
+        "ask": exact.decimal(made.asks, market.price_decimals),
+        "bid_amount": exact.decimal(made.bid_lots, market.amount_decimals),
+        "ask_amount": exact.decimal(made.ask_lots, market.amount_decimals),
+    }
+    return pl.DataFrame(columns, schema=QUOTES)
 
 
 def _moments(time: NDArray[np.int64]) -> pl.Series:

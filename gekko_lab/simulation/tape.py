@@ -14,7 +14,7 @@ import numpy as np
 
 from gekko_lab import kernels
 from gekko_lab.simulation import keyed, tables, tape_numpy
-from gekko_lab.simulation.flow import CROWDED, buying
+from gekko_lab.simulation.flow import CROWDED, EDGES, buying
 from gekko_lab.simulation.tape_numpy import FOLLOWS, ID_BITS, chances
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _MINUTE_MS = 60_000
 _NUMPY_S = 2.5e-7  # that numpy needs for a trade
 _STREAMS = (  # in the order that the compiled loop knows
     *("fill", "pace 2", "pace 5", "hesitation", "rest"),
-    *("run", "first side", "last side", "move"),
+    *("run", *EDGES, "move"),
 )
 
 
