@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.kernels.compiler import compiled
+from gekko_lab.kernels.path import factor
 from gekko_lab.kernels.randomness import blend, chance, daily, exp, read
 
 if TYPE_CHECKING:
@@ -18,18 +19,24 @@ _HOURS = 24
 
 @compiled
 def make(
-    values: NDArray[np.float64],
-    variance: NDArray[np.float64],
-    heat: NDArray[np.float64],
     first: int,
+    genesis: int,
+    factors: int,
+    shares: NDArray[np.float64],
+    window: tuple[NDArray[np.float64], ...],
+    shock_minutes: NDArray[np.int64],
+    factor_streams: NDArray[np.uint64],
+    factor_periods: NDArray[np.int64],
+    factor_weights: NDArray[np.float64],
     streams: NDArray[np.uint64],
     periods: NDArray[np.int64],
     weights: NDArray[np.float64],
     numbers: NDArray[np.float64],
     seasons: NDArray[np.float64],
     tables: NDArray[np.float64],
+    decay: NDArray[np.float64],
     by_count: NDArray[np.float64],
-    out: NDArray[np.int64],
+    out: tuple[NDArray[np.int64], ...],
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
 ) -> None:
@@ -37,28 +44,32 @@ def make(
 
     Parameters
     ----------
-    values, variance, heat
-        The path, a row a day.
-    first
-        The first minute, from 1970.
+    first, genesis
+        The first day to make and the first of all, from 1970.
+    factors, shares
+        How many there are: the market, base and perhaps quote; the market's share in the symbol,
+        and the log of its first price.
+    window, shock_minutes, factor_streams, factor_periods, factor_weights
+        What `path.factor` asks for.
     streams
         Keys: trading, extremes, volume, then those of the activity's lattices and of the large
         orders'.
     periods, weights
         Of these lattices; the last two are the orders'.
     numbers
-        As `minutes.numbers` gives them.
+        As `minutes_compiled` gives them.
     seasons
         Rows: of activity by the minute, of volatility by the minute.
-    tables
-        Normal and exponential.
+    tables, decay
+        Normal and exponential; what is left of a shock by the minute.
     by_count
         Rows: deviation of log volume, and the share of the extremes that so many trades see.
     out
-        Rows to fill: open, high, low, close, count, lots.
+        Columns to fill: open, high, low, close, count, lots.
     share, reach
         Columns to fill: share of buys, half the spread.
     """
+    paths = np.empty((3, 6, _MINUTES + 1))
     level, moves = np.empty(_MINUTES), np.empty(_MINUTES)
     before, after = np.empty(_MINUTES), np.empty(_MINUTES)
     trading, edges = np.empty(_MINUTES, np.uint64), np.empty(_MINUTES, np.uint64)
@@ -66,35 +77,54 @@ def make(
     one, other = np.empty(_MINUTES), np.empty(_MINUTES)
     waves = periods.size - 2
     behind = periods[:waves].sum()
-    for day in range(values.shape[0]):
-        cell, here = first + day * _MINUTES, slice(day * _MINUTES, (day + 1) * _MINUTES)
-        path, moved, count = values[day], variance[day], out[4, here]
-        daily(trading, streams[0], cell // _MINUTES)
-        daily(edges, streams[1], cell // _MINUTES)
-        daily(volume, streams[2], cell // _MINUTES)
+    for place in range(share.size // _MINUTES):
+        day, here = first + place, slice(place * _MINUTES, (place + 1) * _MINUTES)
+        for which in range(factors):
+            factor(
+                which,
+                day - genesis,
+                place,
+                paths,
+                window,
+                shock_minutes,
+                factor_streams,
+                factor_periods,
+                factor_weights,
+                seasons[1],
+                decay,
+                tables[0],
+            )
+        _join(paths, factors, shares[0], shares[1])
+        path, moved, heat, cell = paths[0, 0], paths[0, 1], paths[1, 2], day * _MINUTES
+        open_, high, low, close = out[0][here], out[1][here], out[2][here], out[3][here]
+        count, lots = out[4][here], out[5][here]
+        daily(trading, streams[0], day)
+        daily(edges, streams[1], day)
+        daily(volume, streams[2], day)
         blend(level, tables[0], streams[3 : 3 + waves], periods[:waves], weights, cell)
         _moves(moves, path, moved)
         read(one, tables[0], trading, 40)
         read(other, tables[0], trading, 16)
-        _rates(level, one, moves, heat[day], seasons[0], numbers)
+        _rates(level, one, moves, heat, seasons[0], numbers)
         _counts(count, level, other, numbers[8])
         _pull(moves, path, moved, count, numbers[7])
-        _reach(reach[here], heat[day], seasons[1], numbers)
+        _reach(reach[here], heat, seasons[1], numbers)
         _middles(before, after, path, reach[here], numbers)
         blend(level, tables[0], streams[3 + waves :], periods[waves:], weights[:, behind:], cell)
         _shares(share[here], level, moves, numbers)
-        _edges(out[:, here], before, after, reach[here], share[here], trading, edges)
+        _edges(open_, before, reach[here], share[here], trading)
+        _edges(close, after, reach[here], share[here], edges)
         read(one, tables[1], edges, 40)
         read(other, tables[1], edges, 16)
         for minute in range(_MINUTES):
             level[minute] = by_count[1, count[minute]]
-        _extremes(out[1, here], before, path, moved, reach[here], one, level, 1.0, numbers)
-        _extremes(out[2, here], before, path, moved, reach[here], other, level, -1.0, numbers)
+        _extremes(high, before, path, moved, reach[here], one, level, 1.0, numbers)
+        _extremes(low, before, path, moved, reach[here], other, level, -1.0, numbers)
         read(one, tables[0], volume, 40)
         for minute in range(_MINUTES):
             level[minute] = by_count[0, count[minute]]
-        _lots(out[5, here], count, after, one, level, numbers[18])
-        _fit(out[:, here])
+        _lots(lots, count, after, one, level, numbers[18])
+        _fit(open_, high, low, close, count, lots)
 
 
 @compiled
@@ -213,21 +243,14 @@ def _shares(
 @compiled
 def _edges(
     out: NDArray[np.int64],
-    before: NDArray[np.float64],
-    after: NDArray[np.float64],
+    middle: NDArray[np.float64],
     reach: NDArray[np.float64],
     share: NDArray[np.float64],
-    trading: NDArray[np.uint64],
-    edges: NDArray[np.uint64],
+    random: NDArray[np.uint64],
 ) -> None:
     for minute in range(share.size):
-        wanted = share[minute] * 65536.0
-        first = 1.0 if chance(trading[minute], 0) < wanted else -1.0
-        last = 1.0 if chance(edges[minute], 0) < wanted else -1.0
-        out[0, minute] = _ticks(before[minute] * (1.0 + reach[minute] * first))
-        out[3, minute] = _ticks(after[minute] * (1.0 + reach[minute] * last))
-        if out[4, minute] == 1:
-            out[0, minute] = out[3, minute]
+        side = 1.0 if chance(random[minute], 0) < share[minute] * 65536.0 else -1.0
+        out[minute] = _ticks(middle[minute] * (1.0 + reach[minute] * side))
 
 
 @compiled
@@ -274,50 +297,71 @@ def _lots(
 
 
 @compiled
-def _fit(out: NDArray[np.int64]) -> None:
-    last = out[3, 0]
-    for minute in range(out.shape[1]):
-        count = out[4, minute]
-        if count == 0:
-            out[0, minute] = out[1, minute] = out[2, minute] = out[3, minute] = last
-            out[5, minute] = 0
+def _fit(
+    open_: NDArray[np.int64],
+    high: NDArray[np.int64],
+    low: NDArray[np.int64],
+    close: NDArray[np.int64],
+    count: NDArray[np.int64],
+    lots: NDArray[np.int64],
+) -> None:
+    """Hold prices to what so many trades can reach; without any, to the last price."""
+    last = close[0]
+    for minute in range(count.size):
+        trades = count[minute]
+        if trades == 0:
+            open_[minute] = high[minute] = low[minute] = close[minute] = last
+            lots[minute] = 0
             continue
-        top = max(out[0, minute], out[3, minute])
-        bottom = min(out[0, minute], out[3, minute])
-        above = out[1, minute] > top and count >= 3
-        below = out[2, minute] < bottom and count >= (4 if above else 3)
-        if not above:
-            out[1, minute] = top
-        if not below:
-            out[2, minute] = bottom
-        last = out[3, minute]
+        if trades == 1:
+            open_[minute] = close[minute]
+        top, bottom = max(open_[minute], close[minute]), min(open_[minute], close[minute])
+        above = high[minute] > top and trades >= 3
+        below = low[minute] < bottom and trades >= (4 if above else 3)
+        high[minute] = high[minute] if above else top
+        low[minute] = low[minute] if below else bottom
+        last = close[minute]
+
+
+@compiled
+def _join(paths: NDArray[np.float64], factors: int, share: float, start: float) -> None:
+    """Make the market's path that of the symbol."""
+    for minute in range(_MINUTES + 1):
+        value = paths[0, 0, minute] * share + paths[1, 0, minute]
+        moved = paths[0, 1, minute] * (share * share) + paths[1, 1, minute]
+        if factors == 3:
+            value -= paths[2, 0, minute]
+            moved += paths[2, 1, minute]
+        paths[0, 0, minute] = value + start
+        paths[0, 1, minute] = moved
 
 
 def warm_up() -> None:
     """Make a day, so that the loop is there."""
-    day = np.zeros((1, _MINUTES))
-    streams, periods = np.ones(5, dtype=np.uint64), np.ones(2, dtype=np.int64)
-    weights = np.ones((2, 2))
-    out, column = np.zeros((6, _MINUTES), dtype=np.int64), np.zeros(_MINUTES)
-    path, seasons, tables = (
-        np.zeros((1, _MINUTES + 1)),
-        np.zeros((2, _MINUTES)),
-        np.ones((2, 4096, 2)),
-    )
-    numbers, spreads = np.ones(19), np.ones((2, 20_001))
+    season, whole = np.zeros(_MINUTES), np.zeros((3, 3), dtype=np.int64)
+    window = (np.zeros((3, 25)), np.zeros((3, 2)), np.zeros((3, 3)), np.zeros((3, 8)))
+    streams, periods = np.ones((3, 2), dtype=np.uint64), np.ones(1, dtype=np.int64)
+    lattices, both = np.ones((2, 1)), np.ones(2, dtype=np.int64)
+    out = tuple(np.zeros(_MINUTES, dtype=np.int64) for _ in range(6))
     make(
-        path,
-        day,
-        day,
+        1,
         0,
+        2,
+        np.ones(2),
+        window,
+        whole,
         streams,
         periods,
-        weights,
-        numbers,
-        seasons,
-        tables,
-        spreads,
+        lattices,
+        np.ones(5, dtype=np.uint64),
+        both,
+        np.ones((2, 2)),
+        np.ones(19),
+        np.zeros((2, _MINUTES)),
+        np.ones((2, 4096, 2)),
+        np.zeros(4 * _MINUTES),
+        np.ones((2, 20_001)),
         out,
-        column,
-        column.copy(),
+        season,
+        season + 1.0,
     )

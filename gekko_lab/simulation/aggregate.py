@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.minutes import Minutes
     from gekko_lab.simulation.tape import Tape
 
-_MINUTES_WIDTH = 32 * DAY  # of a block made of minutes
+_MINUTES_WIDTH = 400 * DAY  # of a block made of minutes
 _TRADES_WIDTH = DAY  # of a block made of trades
 _LOW = (1 << 32) - 1
 

@@ -6,7 +6,7 @@ bursts, prices rest and bounce, and buyers follow each other for minutes instead
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -89,6 +89,12 @@ def flow(thinness: float) -> Flow:
         pace=tables.lognormal(0.6 + 0.2 * thinness),
         hesitation=tables.lognormal(1.6 * (thinness - _CROWDED)) if thinness > _CROWDED else None,
     )
+
+
+@lru_cache(maxsize=256)
+def steady(thinness: float) -> Flow:
+    """Give the same orders, as many in each minute but for chance."""
+    return replace(flow(thinness), waves=0.0, bursts=0.0, heat=0.0, surprise=0.0)
 
 
 CROWDED = flow(0.0)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.market.timeframe import DAY, MINUTE
-from gekko_lab.simulation import listing, minutes, tape
+from gekko_lab.simulation import listing, minutes, minutes_compiled, minutes_numpy, tape
 from gekko_lab.simulation.book import AHEAD, Around
 from gekko_lab.simulation.factors import Factors
 from gekko_lab.simulation.parameters import GENESIS, HORIZON
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 FIRST_MINUTE = GENESIS // MINUTE
 _FIRST_DAY = GENESIS // DAY
 _DAY_MINUTES = DAY // MINUTE
-_BLOCK_DAYS = 32  # what is made at once is no more than a few megabytes
+_BLOCK_DAYS = 8  # what numpy makes at once stays in the CPU's cache
+_TAPE_DAYS = 32  # of minutes that are made at once for their trades
+_DAY_NUMPY_S = 8e-4  # that numpy needs for a day of minutes
 _BLOCK_TRADES = 1 << 14
 _SHORT_DAYS = 2  # windows up to here are asked for again and again, so their days are kept
 _KEPT_DAYS = 24
@@ -60,16 +63,13 @@ class History:
         if end - day <= _SHORT_DAYS:
             parts = [self._day(market, one) for one in range(day, end)]
         else:
-            parts = [
-                self._make(market, one, min(_BLOCK_DAYS, end - one))
-                for one in range(day, end, _BLOCK_DAYS)
-            ]
+            parts = [self._make(market, day, end - day)]
         return minutes.join(parts)[first - start : last - start]
 
     def tapes(self, market: Market, first: int, last: int) -> Iterator[Tape]:
         """Make the trades of the minutes [first, last), some of them at a time."""
-        for start in range(first, last, _BLOCK_DAYS * _DAY_MINUTES):
-            rows = self.minutes(market, start, min(last, start + _BLOCK_DAYS * _DAY_MINUTES))
+        for start in range(first, last, _TAPE_DAYS * _DAY_MINUTES):
+            rows = self.minutes(market, start, min(last, start + _TAPE_DAYS * _DAY_MINUTES))
             yield from tapes_of(market, rows)
 
     def around(self, market: Market, time: int) -> Around:
@@ -129,5 +129,17 @@ class History:
         return made
 
     def _make(self, market: Market, day: int, days: int) -> Minutes:
-        path = self._factors.pair(*self._pairs[market.symbol], day - _FIRST_DAY, days)
-        return minutes.make(market, day * _DAY_MINUTES, path)
+        pair, since = self._pairs[market.symbol], day - _FIRST_DAY
+        if kernels.wanted(days * _DAY_NUMPY_S):
+            window = self._factors.window(*pair, since, days)
+            return minutes_compiled.make(market, day, days, window)
+        return minutes.join(
+            [
+                minutes_numpy.make(
+                    market,
+                    (day + start) * _DAY_MINUTES,
+                    self._factors.pair(*pair, since + start, min(_BLOCK_DAYS, days - start)),
+                )
+                for start in range(0, days, _BLOCK_DAYS)
+            ]
+        )

@@ -143,7 +143,8 @@ class Lattice:
         between = value[:-1] * left
         between += value[1:] * right
         skipped = start - knot * self.period
-        return between.reshape(-1)[skipped : skipped + count]
+        found: NDArray[np.float64] = between.reshape(-1)[skipped : skipped + count]
+        return found
 
 
 @lru_cache(maxsize=64)
@@ -152,7 +153,8 @@ def weights(periods: tuple[int, ...]) -> NDArray[np.float64]:
     right = np.concatenate([np.arange(period) / float(period) for period in periods])
     left = 1.0 - right
     both = np.stack([left, right])
-    return both / np.sqrt(left * left + right * right)
+    scaled: NDArray[np.float64] = both / np.sqrt(left * left + right * right)
+    return scaled
 
 
 def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The columns of one-minute candles, made by numpy: the twin of `kernels.minutes`.
+"""One-minute candles, made by numpy: the twin of `kernels.minutes`.
 
 High and low are the extremes of a Brownian bridge between open and close, whose law is exact
 [1]_, drawn in a little because trades see the path at a few points only.
@@ -10,12 +10,14 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gekko_lab.simulation import exact, keyed, tables
 from gekko_lab.simulation.flow import buying, edge_sides
+from gekko_lab.simulation.minutes import Minutes
 from gekko_lab.simulation.skeleton import MINUTES
 
 if TYPE_CHECKING:
@@ -33,11 +35,26 @@ FAR = 4.0  # standard deviations, beyond which a return counts no more
 _LEVEL = 0.15  # makes the mean number of trades what the market is asked for
 
 
-def columns(
-    market: Market, minute: NDArray[np.int64], path: Path
-) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64], NDArray[np.float64]]:
-    """Give open, high, low, close, count and lots; share of buys; half the spread."""
+def make(market: Market, first: int, path: Path) -> Minutes:
+    """Make the candles of whole days.
+
+    Parameters
+    ----------
+    market : Market
+        Whose candles.
+    first : int
+        The first minute, from 1970; a day begins with it.
+    path : Path
+        Log-price, its variance and heat, a row a day.
+
+    Returns
+    -------
+    Minutes
+        One row a minute. The first minute of each day has at least one trade, so that the last
+        price is never further away than the day's start.
+    """
     values, variance = path.values, path.variance.ravel()
+    minute = np.arange(first, first + variance.size, dtype=np.int64)
     returns = (values[:, 1:] - values[:, :-1]).ravel()
     moves = returns / np.sqrt(np.maximum(variance, 1e-24))
     count = _count(market, minute, path.heat, np.minimum(np.abs(moves), FAR))
@@ -50,9 +67,8 @@ def columns(
     up, down = _extremes(market, minute, returns, variance, count)
     bounce = reach * market.flow.bounce * tables.SEEN[count]
     high, low = _ticks(before * (1.0 + up + bounce)), _ticks(before * (1.0 - down - bounce))
-    high, low = _fit(open_, high, low, close, count)
-    made = (open_, high, low, close, count, _lots(market, minute, after, count))
-    return _carry(made), share, reach
+    lots = _lots(market, minute, after, count)
+    return _carry(_fit(Minutes(minute, open_, high, low, close, count, lots, share, reach)))
 
 
 def mean_of_waves(flow: Flow) -> float:
@@ -205,27 +221,27 @@ def _lots(
     return np.maximum(lots, count)
 
 
-def _fit(
-    open_: NDArray[np.int64],
-    high: NDArray[np.int64],
-    low: NDArray[np.int64],
-    close: NDArray[np.int64],
-    count: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _fit(made: Minutes) -> Minutes:
     """Hold high and low to what so many trades can reach: first, last, and one for each beyond."""
-    top, bottom = np.maximum(open_, close), np.minimum(open_, close)
-    above = (high > top) & (count >= 3)  # noqa: PLR2004 - first, last and the high
-    below = (low < bottom) & (count >= np.where(above, 4, 3))
-    return np.where(above, high, top), np.where(below, low, bottom)
+    top, bottom = np.maximum(made.open, made.close), np.minimum(made.open, made.close)
+    above = (made.high > top) & (made.count >= 3)  # noqa: PLR2004 - first, last and the high
+    below = (made.low < bottom) & (made.count >= np.where(above, 4, 3))
+    high, low = np.where(above, made.high, top), np.where(below, made.low, bottom)
+    return replace(made, high=high, low=low)
 
 
-def _carry(made: tuple[NDArray[np.int64], ...]) -> tuple[NDArray[np.int64], ...]:
+def _carry(candles: Minutes) -> Minutes:
     """Give minutes without trades the last price; each day begins with a trade."""
-    *prices, count, lots = made
-    traded = count > 0
+    traded = candles.count > 0
     if traded.all():
-        return made
+        return candles
     last = np.maximum.accumulate(np.where(traded, np.arange(traded.size), 0))
-    flat = prices[3][last]
-    held = [np.where(traded, price, flat) for price in prices]
-    return (*held, count, np.where(traded, lots, 0))
+    flat = candles.close[last]
+    return replace(
+        candles,
+        open=np.where(traded, candles.open, flat),
+        high=np.where(traded, candles.high, flat),
+        low=np.where(traded, candles.low, flat),
+        close=flat,
+        lots=np.where(traded, candles.lots, 0),
+    )

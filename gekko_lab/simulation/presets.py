@@ -104,6 +104,7 @@ def describe(parameters: Parameters) -> pl.DataFrame:
         ("seed", str(parameters.seed), "", "which of the possible markets"),
         ("volatility", parameters.volatility, "", "low halves it, high doubles it"),
         ("trend", parameters.trend, "", "where prices go"),
+        ("process", parameters.process, "", "how volatility and activity move"),
     ]
     rows += [
         (

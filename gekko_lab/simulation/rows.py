@@ -40,12 +40,16 @@ def candles(
     costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
     if quote_volume and made.cost_high is not None and made.cost_low is not None:
         costs = pl.Series(exact.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+    prices = np.empty((4, opens.size))
+    for column, units in zip(prices, (made.open, made.high, made.low, made.close), strict=True):
+        exact.decimal(units, ticks, out=column)
+    open_, high, low, close = prices
     columns = {
         "timestamp": _moments(opens),
-        "open": exact.decimal(made.open, ticks),
-        "high": exact.decimal(made.high, ticks),
-        "low": exact.decimal(made.low, ticks),
-        "close": exact.decimal(made.close, ticks),
+        "open": open_,
+        "high": high,
+        "low": low,
+        "close": close,
         "volume": exact.decimal(made.lots, lots),
         "quote_volume": costs,
         "trade_count": made.count,
