@@ -41,10 +41,7 @@ def report(preset: str, seed: int, days: int, symbols: tuple[str, str]) -> pl.Da
         book=quotes,
         other=other,
     )
-    coarse = SimulatedMarket(choose(preset, {"seed": seed, "price_steps": 1000.0}))
-    spread = realism_report(
-        candles, book=coarse.quotes("DOGE/USDT", START, START + DAY), kind=kind(preset)
-    )
+    spread = realism_report(candles, book=large_tick(preset, seed), kind=kind(preset))
     both = found.join(spread.select("fact", large="value", fits="passed"), on="fact")
     wide = pl.col("fact").str.starts_with("29")
     return both.with_columns(
@@ -57,11 +54,12 @@ def report(preset: str, seed: int, days: int, symbols: tuple[str, str]) -> pl.Da
 def large_tick(preset: str, seed: int) -> pl.DataFrame:
     """Give a day of quotes of the symbol whose tick is the largest beside its usual move."""
     market = SimulatedMarket(choose(preset, {"seed": seed, "price_steps": 100.0}))
-    ticks = {
-        symbol: rules.tick_size / usual_move(market, symbol)
+    moves = {
+        symbol: usual_move(market, symbol) / rules.tick_size
         for symbol, rules in market.rules.items()
     }
-    return market.quotes(max(ticks, key=ticks.__getitem__), START, START + DAY)
+    least = min((symbol for symbol in moves if moves[symbol] > 0), key=moves.__getitem__)
+    return market.quotes(least, START, START + DAY)
 
 
 def usual_move(market: SimulatedMarket, symbol: str) -> float:

@@ -76,16 +76,16 @@ class Flow:
 def flow(thinness: float) -> Flow:
     """Give the orders of a market between endlessly active (0) and hardly traded (1)."""
     return Flow(
-        waves=0.28 + 0.2 * thinness,
-        bursts=0.5 * thinness,
-        heat=0.95 - 0.3 * thinness,
-        surprise=0.3 + 0.8 * thinness,
+        waves=0.28 + 0.21 * thinness,
+        bursts=0.42 * thinness,
+        heat=0.95 - 0.45 * thinness,
+        surprise=0.3 + 0.95 * thinness,
         resting=1.2 * thinness,
         bounce=min(1.0, 1.25 * thinness),
         orders=0.09 + 0.16 * thinness,
         follows=0.05 + 0.25 * thinness,
         new_order=1.0 / (1.8 + 0.8 * thinness),
-        unchanged=0.65 + 0.2 * thinness,
+        unchanged=0.65 + 0.3 * thinness,
         pace=tables.lognormal(0.6 + 0.2 * thinness),
         hesitation=tables.lognormal(1.6 * (thinness - _CROWDED)) if thinness > _CROWDED else None,
     )

@@ -151,7 +151,7 @@ SIZE = Table.of(exact.exp(np.where(_Z > 3.0, _E / 1.6 + 1.57, 1.9 * _Z)))  # noq
 _COUNT = np.maximum(np.arange(20_001), 1)
 VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 24.0 / _COUNT))
 """Standard deviation of a minute's log volume, by its number of trades."""
-SEEN = np.maximum(1.0 - 1.2 / np.sqrt(_COUNT), 0.0) ** 2
+SEEN = np.maximum(1.0 - 1.0 / np.sqrt(_COUNT), 0.0) ** 2
 """How much of a path's extremes trades see, by their number."""
 STEP = Table.of(exact.exp(0.9 * _Z))
 """Size of a price step within its minute."""
