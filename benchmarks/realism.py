@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from joblib import Parallel, delayed
+
 from gekko_lab import realism_report
 from gekko_lab.market.timeframe import DAY, Timeframe
 from gekko_lab.simulation import SimulatedMarket
 from gekko_lab.simulation.presets import choose
-from joblib import Parallel, delayed
 
 START = 1_704_067_200_000  # 2024-01-01
 NEEDED = 0.9

@@ -215,7 +215,7 @@ class Parameters:
         _choice("process", self.process, get_args(Process))
         for number in NUMBERS:
             _number(number.name, getattr(self, number.name), number.low, number.high)
-        if self.garch_alpha + self.garch_beta >= 1.0:
+        if self.process == "garch" and self.garch_alpha + self.garch_beta >= 1.0:
             raise InvalidArgument(
                 f"garch_alpha is {self.garch_alpha} and garch_beta {self.garch_beta}: they must be "
                 "less than 1 together, or the variance has no mean"
