@@ -40,7 +40,7 @@ def fill(
     share, reach
         Share of buys, and how far trades bounce from the middle in ticks.
     streams
-        Keys: fill, pace 2, pace 5, hesitation, rest, run, first side, last side, move.
+        Keys: fill, pace 2, pace 5, hesitation, rest, run, trading, extremes, move.
     tables
         Exponential, size, step, run, pace, hesitation; for each cell its value and rise.
     orders
@@ -50,45 +50,139 @@ def fill(
     id_, time, side, ticks, lots
         Columns to fill.
     """
-    most = 1
-    for row in range(candles.shape[1]):
-        most = max(most, candles[5, row])
-    fills, moves = np.empty(most, np.uint64), np.empty(most, np.uint64)
-    new, sides = np.empty(most, np.bool_), np.empty(most, np.int64)
-    elapsed, weights = np.empty(most, np.int64), np.empty(most, np.int64)
-    clock, walk, path = np.empty(most), np.empty(most), np.empty(most)
+    whole, real = _room(candles[5])
     at = 0
     for row in range(candles.shape[1]):
-        minute, count = candles[0, row], candles[5, row]
+        count = candles[5, row]
         if count == 0:
             continue
-        base, move = bits(streams[0], minute), bits(streams[8], minute)
+        scale = _minute(
+            whole,
+            real,
+            candles[:, row],
+            share[row],
+            reach[row],
+            streams,
+            tables,
+            orders,
+            width_ms,
+            hesitates,
+        )
+        start = candles[0, row] * width_ms
         for place in range(count):
-            fills[place] = within(base, place)
-            moves[place] = within(move, place)
-            new[place] = chance(fills[place], 0) < orders[0]
-        new[0] = True
-        _gaps(elapsed[:count], fills, new, streams, minute, tables, hesitates)
-        _sides(sides[:count], new, streams, minute, tables[3], share[row], candles[:, row])
-        _walk(walk[:count], clock, moves, sides, tables[2], orders)
-        _path(path[:count], walk, clock, sides, candles[:, row], reach[row])
-        end = at + count
-        _hold(ticks[at:end], path, candles[:, row])
-        _lots(lots[at:end], weights, fills, tables[1], candles[6, row])
-        rest = np.int64(draw(tables[0], bits(streams[4], minute)) * 65536.0)
-        scale = width_ms / np.float64(elapsed[count - 1] + rest + 1)
+            id_[at + place] = (candles[0, row] << _ID_BITS) + place
+            time[at + place] = start + np.int64(np.float64(whole[0, place]) * scale)
+            side[at + place] = whole[1, place]
+            ticks[at + place] = whole[2, place]
+            lots[at + place] = whole[3, place]
+        at += count
+
+
+@compiled
+def fill_frame(
+    candles: NDArray[np.int64],
+    share: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    streams: NDArray[np.uint64],
+    tables: NDArray[np.float64],
+    orders: NDArray[np.int64],
+    width_ms: int,
+    hesitates: bool,
+    units: NDArray[np.float64],
+    id_: NDArray[np.int64],
+    time: NDArray[np.int64],
+    sell: NDArray[np.uint8],
+    price: NDArray[np.float64],
+    amount: NDArray[np.float64],
+) -> None:
+    """Write the trades of candles as a frame has them: microseconds, prices and amounts.
+
+    `units` are the ticks and lots in one of price and amount; all else is as of `fill`.
+    """
+    whole, real = _room(candles[5])
+    at = 0
+    for row in range(candles.shape[1]):
+        count = candles[5, row]
+        if count == 0:
+            continue
+        scale = _minute(
+            whole,
+            real,
+            candles[:, row],
+            share[row],
+            reach[row],
+            streams,
+            tables,
+            orders,
+            width_ms,
+            hesitates,
+        )
+        start = candles[0, row] * width_ms
         for place in range(count):
-            id_[at + place] = (minute << _ID_BITS) + place
-            side[at + place] = sides[place]
-            time[at + place] = minute * width_ms + np.int64(np.float64(elapsed[place]) * scale)
-        at = end
+            id_[at + place] = (candles[0, row] << _ID_BITS) + place
+            within_ms = np.int64(np.float64(whole[0, place]) * scale)
+            time[at + place] = (start + within_ms) * 1000
+            sell[at + place] = whole[1, place] < 0
+        for place in range(count):
+            price[at + place] = np.float64(whole[2, place]) / units[0]
+            amount[at + place] = np.float64(whole[3, place]) / units[1]
+        at += count
+
+
+@compiled
+def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Give what a minute is worked out in: small enough to stay in the CPU's cache."""
+    most = 1
+    for count in counts:
+        most = max(most, count)
+    return np.empty((7, most), np.int64), np.empty((3, most))
+
+
+@compiled
+def _minute(
+    whole: NDArray[np.int64],
+    real: NDArray[np.float64],
+    candle: NDArray[np.int64],
+    share: float,
+    reach: float,
+    streams: NDArray[np.uint64],
+    tables: NDArray[np.float64],
+    orders: NDArray[np.int64],
+    width_ms: int,
+    hesitates: bool,
+) -> float:
+    """Work out a minute: elapsed units, sides, ticks and lots, and how long a unit is."""
+    minute, count = candle[0], candle[5]
+    elapsed, side, ticks, lots = (
+        whole[0, :count],
+        whole[1, :count],
+        whole[2, :count],
+        whole[3, :count],
+    )
+    new, fills, moves = whole[4, :count], whole[5].view(np.uint64), whole[6].view(np.uint64)
+    clock, walk, path = real[0, :count], real[1, :count], real[2, :count]
+    base, move = bits(streams[0], minute), bits(streams[8], minute)
+    for place in range(count):
+        fills[place] = within(base, place)
+        moves[place] = within(move, place)
+        new[place] = chance(fills[place], 0) < orders[0]
+    new[0] = 1
+    _gaps(elapsed, path, fills, new, streams, minute, tables, hesitates)
+    _sides(side, new, streams, minute, tables[3], share, candle)
+    _walk(walk, clock, path, ticks, moves, side, tables[2], orders)
+    _path(path, walk, clock, side, candle, reach)
+    _hold(ticks, path, candle)
+    _lots(lots, new, fills, tables[1], candle[6])
+    rest = np.int64(draw(tables[0], bits(streams[4], minute)) * 65536.0)
+    return width_ms / np.float64(elapsed[count - 1] + rest + 1)
 
 
 @compiled
 def _gaps(
     elapsed: NDArray[np.int64],
+    gap: NDArray[np.float64],
     fills: NDArray[np.uint64],
-    new: NDArray[np.bool_],
+    new: NDArray[np.int64],
     streams: NDArray[np.uint64],
     minute: int,
     tables: NDArray[np.float64],
@@ -96,24 +190,33 @@ def _gaps(
 ) -> None:
     short, long = bits(streams[1], minute), bits(streams[2], minute)
     base = bits(streams[3], minute)
-    total, quick, slow = 0, 1.0, 1.0
-    for place in range(elapsed.size):
-        if place & 3 == 0:
-            quick = fine(tables[4], within(short, place >> 2), 40)
-        if place & 31 == 0:
-            slow = fine(tables[4], within(long, place >> 5), 40)
-        gap = fine(tables[0], fills[place], 40) * quick * slow
-        if hesitates:
-            gap *= fine(tables[5], within(base, place), 40)
+    count = elapsed.size
+    for place in range(count):
+        gap[place] = fine(tables[0], fills[place], 40)
+    for stretch in range((count + 3) // 4):
+        pace = fine(tables[4], within(short, stretch), 40)
+        for place in range(4 * stretch, min(4 * stretch + 4, count)):
+            gap[place] *= pace
+    for stretch in range((count + 31) // 32):
+        pace = fine(tables[4], within(long, stretch), 40)
+        for place in range(32 * stretch, min(32 * stretch + 32, count)):
+            gap[place] *= pace
+    if hesitates:
+        for place in range(count):
+            gap[place] *= fine(tables[5], within(base, place), 40)
+    for place in range(count):
         # A product costs less than a branch that nobody can predict.
-        total += (np.int64(gap * 65536.0) + 1) * new[place]
+        elapsed[place] = (np.int64(gap[place] * 65536.0) + 1) * new[place]
+    total = 0
+    for place in range(count):
+        total += elapsed[place]
         elapsed[place] = total
 
 
 @compiled
 def _sides(
     sides: NDArray[np.int64],
-    new: NDArray[np.bool_],
+    new: NDArray[np.int64],
     streams: NDArray[np.uint64],
     minute: int,
     lengths: NDArray[np.float64],
@@ -137,7 +240,7 @@ def _sides(
     sides[0] = first
     for place in range(1, sides.size):
         run_side = sides[place] if sides[place] != 0 else run_side
-        now = run_side if new[place] else now
+        now = run_side if new[place] != 0 else now
         sides[place] = now
     sides[sides.size - 1] = last
 
@@ -146,25 +249,32 @@ def _sides(
 def _walk(
     walk: NDArray[np.float64],
     clock: NDArray[np.float64],
+    size: NDArray[np.float64],
+    steps: NDArray[np.int64],
     moves: NDArray[np.uint64],
     sides: NDArray[np.int64],
     sizes: NDArray[np.float64],
     orders: NDArray[np.int64],
 ) -> None:
     count = walk.size
-    place_now, moved = 0, 0
     for place in range(count):
-        random = moves[place]
-        moves_now = np.int64(chance(random, 24) >= orders[1])
-        moves_now = moves_now if place > 0 else 0
-        moves_now = moves_now if place < count - 1 else 1
-        step = np.int64(fine(sizes, random, 40) * 1024.0) * sides[place] * moves_now
-        place_now += step if chance(random, 0) < orders[2] else -step
-        moved += moves_now
-        walk[place] = place_now
+        size[place] = fine(sizes, moves[place], 40) * 1024.0
+    for place in range(count):
+        goes = np.int64(chance(moves[place], 24) >= orders[1])
+        follows = 2 * np.int64(chance(moves[place], 0) < orders[2]) - 1
+        clock[place] = goes
+        steps[place] = np.int64(size[place]) * sides[place] * follows
+    clock[0] = 0.0
+    clock[count - 1] = 1.0
+    now, moved = 0, 0
+    for place in range(count):
+        goes = np.int64(clock[place])
+        now += steps[place] * goes
+        moved += goes
+        walk[place] = now
         clock[place] = moved
     scale = 1.0 / np.float64(max(moved, 1))
-    end = np.float64(place_now)
+    end = np.float64(now)
     for place in range(count):
         clock[place] *= scale
         walk[place] -= end * clock[place]
@@ -253,7 +363,10 @@ def warm_up() -> None:
     """Make a trade, so that the loop is there."""
     numbers = np.array([[1], [1], [1], [1], [1], [1], [1]], dtype=np.int64)
     whole, side = np.empty(1, dtype=np.int64), np.empty(1, dtype=np.int8)
+    sell, real = np.empty(1, dtype=np.uint8), np.empty(1)
     tables, orders = np.ones((6, 4096, 2)), np.ones(3, dtype=np.int64)
     streams, one = np.ones(9, dtype=np.uint64), np.ones(1)
     how = (streams, tables, orders, 60_000, False)
     fill(numbers, one, one, *how, whole, whole.copy(), side, whole.copy(), whole.copy())
+    units = np.ones(2)
+    fill_frame(numbers, one, one, *how, units, whole, whole.copy(), sell, real, real.copy())

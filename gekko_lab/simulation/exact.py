@@ -31,7 +31,7 @@ _LOG_TERMS = tuple(2.0 / n for n in range(23, 1, -2))
 _SQRT_HALF = 0.7071067811865476
 _EXPONENT_BITS = 52
 _BIAS = 1023
-_EXACT = 1 << 53  # whole numbers below are doubles
+EXACT = 1 << 53  # whole numbers below are doubles
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,7 +116,7 @@ def decimal(
     >>> decimal(np.array([1, 30_000_01]), 2).tolist()
     [0.01, 30000.01]
     """
-    if units.size and int(units.max()) >= _EXACT:
+    if units.size and int(units.max()) >= EXACT:
         wide = np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
         return np.add(wide, 0.0, out=out)
     return np.divide(units, float(10**decimals), out=out)
@@ -126,7 +126,7 @@ def wide_decimal(
     high: NDArray[np.int64], low: NDArray[np.int64], decimals: int
 ) -> NDArray[np.float64]:
     """Give the doubles nearest to (high · 2**32 + low) / 10**decimals, without overflow."""
-    if high.size and (int(high.max()) << 32) + int(low.max()) >= _EXACT:
+    if high.size and (int(high.max()) << 32) + int(low.max()) >= EXACT:
         sums = zip(high.tolist(), low.tolist(), strict=True)
         return np.array([((h << 32) + w) / 10**decimals for h, w in sums], dtype=np.float64)
     return decimal((high << 32) + low, decimals)

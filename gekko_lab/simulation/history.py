@@ -28,17 +28,8 @@ _DAY_MINUTES = DAY // MINUTE
 _BLOCK_DAYS = 8  # what numpy makes at once stays in the CPU's cache
 _TAPE_DAYS = 32  # of minutes that are made at once for their trades
 _DAY_NUMPY_S = 8e-4  # that numpy needs for a day of minutes
-_BLOCK_TRADES = 1 << 14
 _SHORT_DAYS = 2  # windows up to here are asked for again and again, so their days are kept
 _KEPT_DAYS = 24
-
-
-def tapes_of(market: Market, rows: Minutes) -> Iterator[Tape]:
-    """Make the trades of candles in blocks that stay in the CPU's cache."""
-    block = np.cumsum(rows.count) // _BLOCK_TRADES
-    ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
-    for low, high in zip([0, *ends], ends, strict=False):
-        yield tape.tape(market.stream, rows[low:high], market.flow)
 
 
 class History:
@@ -70,7 +61,8 @@ class History:
         """Make the trades of the minutes [first, last), some of them at a time."""
         for start in range(first, last, _TAPE_DAYS * _DAY_MINUTES):
             rows = self.minutes(market, start, min(last, start + _TAPE_DAYS * _DAY_MINUTES))
-            yield from tapes_of(market, rows)
+            for part in tape.blocks(rows):
+                yield tape.tape(market.stream, part, market.flow)
 
     def around(self, market: Market, time: int) -> Around:
         """Give the last trade at a moment and some after it, as far as there are any."""

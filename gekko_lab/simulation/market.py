@@ -13,7 +13,7 @@ from gekko_lab.frames.schemas import CANDLES_FULL, QUOTES, SIMULATED_TRADES, emp
 from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
 from gekko_lab.simulation import aggregate, book, listing, rows, tape
-from gekko_lab.simulation.history import FIRST_MINUTE, History, tapes_of
+from gekko_lab.simulation.history import FIRST_MINUTE, History
 from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class SimulatedMarket:
         frames = []
         for start in range(first, last, _TRADE_MINUTES):
             minutes = self._history.minutes(market, start, min(start + _TRADE_MINUTES, last))
-            made = tapes_of(market, minutes)
-            frames.append(rows.trades(market, int(minutes.count.sum()), made, since, until))
+            frames.append(rows.trades(tape.prints(market, minutes), since, until))
         return pl.concat(frames)
 
     def trades_from_id(

@@ -13,20 +13,17 @@ from gekko_lab.frames.schemas import (
     ORDER_BOOK,
     QUOTES,
     SIDE,
-    SIMULATED_TRADES,
     TIME,
 )
 from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
     from gekko_lab.simulation.book import Book, Tops
     from gekko_lab.simulation.minutes import Market
-    from gekko_lab.simulation.tape import Tape
+    from gekko_lab.simulation.tape import Prints
 
 SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
 _BOOK_SIDES = pl.Series(["bid", "ask"], dtype=BOOK_SIDE)
@@ -57,31 +54,17 @@ def candles(
     return pl.DataFrame(columns, schema=CANDLES_FULL)
 
 
-def trades(
-    market: Market, count: int, tapes: Iterable[Tape], since: int, until: int
-) -> pl.DataFrame:
-    """Give the trades in [since, until) (milliseconds) of tapes, which hold `count`, as a frame."""
-    time, id_ = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
-    price, amount = np.empty(count), np.empty(count)
-    sell = np.empty(count, dtype=np.uint32)
-    at = 0
-    for made in tapes:
-        here = slice(at, at + made.id.size)
-        np.multiply(made.time, 1000, out=time[here])
-        id_[here] = made.id
-        np.less(made.side, 0, out=sell[here])
-        exact.decimal(made.ticks, market.price_decimals, out=price[here])
-        exact.decimal(made.lots, market.amount_decimals, out=amount[here])
-        at += made.id.size
-    columns = {
-        "timestamp": pl.Series(time).cast(TIME),
-        "id": id_,
-        "side": SIDES.gather(sell),
-        "price": price,
-        "amount": amount,
-    }
-    first, last = np.searchsorted(time, [since * 1000, until * 1000]).tolist()
-    return pl.DataFrame(columns, schema=SIMULATED_TRADES)[first:last]
+def trades(made: Prints, since: int, until: int) -> pl.DataFrame:
+    """Give the trades in [since, until) (milliseconds) as a frame."""
+    first, last = np.searchsorted(made.time, [since * 1000, until * 1000]).tolist()
+    columns = [
+        pl.Series("timestamp", made.time[first:last]).cast(TIME),
+        pl.Series("id", made.id[first:last]),
+        SIDES.gather(made.sell[first:last].astype(np.uint32)).alias("side"),
+        pl.Series("price", made.price[first:last]),
+        pl.Series("amount", made.amount[first:last]),
+    ]
+    return pl.DataFrame(columns)
 
 
 def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:

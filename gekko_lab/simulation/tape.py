@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gekko_lab import kernels
-from gekko_lab.simulation import keyed, tables, tape_numpy
+from gekko_lab.simulation import exact, keyed, tables, tape_numpy
 from gekko_lab.simulation.flow import CROWDED, EDGES, buying
 from gekko_lab.simulation.tape_numpy import FOLLOWS, ID_BITS, chances
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.flow import Flow
-    from gekko_lab.simulation.minutes import Minutes
+    from gekko_lab.simulation.minutes import Market, Minutes
 
 __all__ = ["ID_BITS", "Tape", "tape"]
 
 _MINUTE_MS = 60_000
+_BLOCK_TRADES = 1 << 14
 _NUMPY_S = 2.5e-7  # that numpy needs for a trade
 _STREAMS = (  # in the order that the compiled loop knows
     *("fill", "pace 2", "pace 5", "hesitation", "rest"),
@@ -78,56 +81,113 @@ def tape(
     Tape
         By time and id. Its open, high, low, close, count and lots a minute are those of `candles`.
     """
-    traded = candles.count > 0
-    if not traded.any():
+    candles = candles[candles.count > 0]
+    if candles.minute.size == 0:
         return Tape.blank(0)
-    if not traded.all():
-        candles = candles[traded]
-    share = buying(stream, candles.minute, flow) if candles.share is None else candles.share
-    how: Any = {"share": share, "reach": _bounce(candles, flow), "flow": flow, "width_ms": width_ms}
-    if kernels.wanted(int(candles.count.sum()) * _NUMPY_S):
-        return _compiled(stream, candles, **how)
-    id_, time, side, ticks, lots = tape_numpy.columns(stream, candles, **how)
+    how = _how(stream, candles, flow, width_ms)
+    if kernels.wanted(how.trades * _NUMPY_S):
+        from gekko_lab.kernels import tape as loops
+
+        made = Tape.blank(how.trades)
+        columns = (made.id, made.time, made.side, made.ticks, made.lots)
+        asked: Any = (*_asked(stream, candles, how), *columns)
+        loops.fill(*asked)
+        return made
+    id_, time, side, ticks, lots = tape_numpy.columns(
+        stream, candles, share=how.share, reach=how.reach, flow=flow, width_ms=width_ms
+    )
     return Tape(id_, time, side.astype(np.int8), ticks, lots)
 
 
-def _bounce(candles: Minutes, flow: Flow) -> NDArray[np.float64]:
-    """Give how far in ticks a minute's trades bounce from the middle to the quotes."""
-    if candles.reach is None:
-        return np.zeros(candles.open.size)
-    bounce: NDArray[np.float64] = candles.open * candles.reach * flow.bounce
-    return bounce
+@dataclass(frozen=True, slots=True)
+class Prints:
+    """Trades as a frame has them: time in microseconds, price and amount in their units."""
+
+    id: NDArray[np.int64]
+    time: NDArray[np.int64]
+    sell: NDArray[np.uint8]
+    price: NDArray[np.float64]
+    amount: NDArray[np.float64]
+
+    @classmethod
+    def blank(cls, count: int) -> Prints:
+        """Give room for so many trades."""
+        id_, time = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+        return cls(id_, time, np.empty(count, dtype=np.uint8), np.empty(count), np.empty(count))
 
 
-def _compiled(
-    stream: int,
-    candles: Minutes,
-    *,
-    share: NDArray[np.float64],
-    reach: NDArray[np.float64],
-    flow: Flow,
-    width_ms: int,
-) -> Tape:
-    from gekko_lab.kernels import tape as loops
+def prints(market: Market, candles: Minutes) -> Prints:
+    """Make the trades of candles in the units of their market."""
+    made = Prints.blank(int(candles.count.sum()))
+    decimals = market.price_decimals, market.amount_decimals
+    if kernels.wanted(made.id.size * _NUMPY_S) and _are_doubles(candles):
+        from gekko_lab.kernels import tape as loops
 
-    made = Tape.blank(int(candles.count.sum()))
-    rows = (candles.minute, candles.open, candles.high, candles.low, candles.close)
-    loops.fill(
+        candles = candles[candles.count > 0]
+        how = _how(market.stream, candles, market.flow, _MINUTE_MS)
+        units = np.array([float(10**places) for places in decimals])
+        columns = (made.id, made.time, made.sell, made.price, made.amount)
+        asked: Any = (*_asked(market.stream, candles, how), units, *columns)
+        loops.fill_frame(*asked)
+        return made
+    at = 0
+    for rows in blocks(candles):
+        part = tape(market.stream, rows, market.flow)
+        here = slice(at, at + part.id.size)
+        made.id[here], made.sell[here] = part.id, part.side < 0
+        np.multiply(part.time, 1000, out=made.time[here])
+        exact.decimal(part.ticks, decimals[0], out=made.price[here])
+        exact.decimal(part.lots, decimals[1], out=made.amount[here])
+        at += part.id.size
+    return made
+
+
+def blocks(candles: Minutes) -> Iterator[Minutes]:
+    """Cut candles into pieces whose trades stay in the CPU's cache."""
+    block = np.cumsum(candles.count) // _BLOCK_TRADES
+    ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
+    for low, high in zip([0, *ends], ends, strict=False):
+        yield candles[low:high]
+
+
+def _are_doubles(candles: Minutes) -> bool:
+    most = max(int(candles.high.max(initial=0)), int(candles.lots.max(initial=0)))
+    return most < exact.EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What candles don't say of their trades."""
+
+    trades: int
+    share: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    flow: Flow
+    width_ms: int
+
+
+def _how(stream: int, candles: Minutes, flow: Flow, width_ms: int) -> _How:
+    share = buying(stream, candles.minute, flow) if candles.share is None else candles.share
+    reach = np.zeros(candles.open.size)
+    if candles.reach is not None:  # of the middle, in ticks
+        reach = candles.open * candles.reach * flow.bounce
+    return _How(int(candles.count.sum()), share, reach, flow, width_ms)
+
+
+def _asked(stream: int, candles: Minutes, how: _How) -> tuple[Any, ...]:
+    """Give what the compiled loops ask for, in their order."""
+    flow, rows = how.flow, (candles.minute, candles.open, candles.high, candles.low, candles.close)
+    orders = [chances(each) for each in (flow.new_order, flow.unchanged, FOLLOWS)]
+    return (
         np.stack([*rows, candles.count, candles.lots]),
-        share,
-        reach,
+        how.share,
+        how.reach,
         _streams(stream),
         _tables(flow),
-        np.array([chances(each) for each in (flow.new_order, flow.unchanged, FOLLOWS)]),
-        width_ms,
+        np.array(orders),
+        how.width_ms,
         flow.hesitation is not None,
-        made.id,
-        made.time,
-        made.side,
-        made.ticks,
-        made.lots,
     )
-    return made
 
 
 @lru_cache(maxsize=1024)
