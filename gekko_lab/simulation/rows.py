@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from gekko_lab.frames import steps
 from gekko_lab.frames.schemas import (
     BOOK_SIDE,
     CANDLES_FULL,
@@ -15,7 +16,6 @@ from gekko_lab.frames.schemas import (
     SIMULATED_TRADES,
     TIME,
 )
-from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,14 +36,14 @@ def candles(
     ticks, lots = market.price_decimals, market.amount_decimals
     costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
     if quote_volume and made.cost_high is not None and made.cost_low is not None:
-        costs = pl.Series(exact.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+        costs = pl.Series(steps.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
     columns = {
         "timestamp": _moments(opens),
-        "open": exact.decimal(made.open, ticks),
-        "high": exact.decimal(made.high, ticks),
-        "low": exact.decimal(made.low, ticks),
-        "close": exact.decimal(made.close, ticks),
-        "volume": exact.decimal(made.lots, lots),
+        "open": steps.decimal(made.open, ticks),
+        "high": steps.decimal(made.high, ticks),
+        "low": steps.decimal(made.low, ticks),
+        "close": steps.decimal(made.close, ticks),
+        "volume": steps.decimal(made.lots, lots),
         "quote_volume": costs,
         "trade_count": made.count,
     }
@@ -56,8 +56,8 @@ def trades(market: Market, made: Tape) -> pl.DataFrame:
         "timestamp": _moments(made.time),
         "id": made.id,
         "side": SIDES.gather((made.side < 0).astype(np.uint32)),
-        "price": exact.decimal(made.ticks, market.price_decimals),
-        "amount": exact.decimal(made.lots, market.amount_decimals),
+        "price": steps.decimal(made.ticks, market.price_decimals),
+        "amount": steps.decimal(made.lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=SIMULATED_TRADES)
 
@@ -73,8 +73,8 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
         "timestamp": _moments(np.full(level.size, time, dtype=np.int64)),
         "side": sides,
         "level": level,
-        "price": exact.decimal(ticks, market.price_decimals),
-        "amount": exact.decimal(lots, market.amount_decimals),
+        "price": steps.decimal(ticks, market.price_decimals),
+        "amount": steps.decimal(lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=ORDER_BOOK)
 
