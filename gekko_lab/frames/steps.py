@@ -28,6 +28,7 @@ HALF = 32
 LOW = (1 << HALF) - 1
 """The lower half."""
 
+_EXACT_DECIMALS = 22
 _SAMPLE = 1_000
 
 
@@ -161,7 +162,7 @@ def decimal(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
     >>> decimal(np.array([1, 30_000_01]), 2).tolist()
     [0.01, 30000.01]
     """
-    if units.size and int(np.abs(units).max()) >= EXACT:
+    if decimals > _EXACT_DECIMALS or (units.size and int(np.abs(units).max()) >= EXACT):
         return np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
     return units / float(10**decimals)
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from gekko_lab.settings import options, shows_progress
 
-LOOPS: Final[tuple[str, ...]] = ()
+LOOPS: Final[tuple[str, ...]] = ("candles",)
 """The modules of compiled loops; each has a `warm_up` that calls its own with little."""
 
 _WARM_S = 1.0  # of work for numpy, before loops that are compiled already are loaded
