@@ -151,8 +151,10 @@ def check_steps(column: pl.Series, step: Step, *, noun: str) -> None:
         )
 
 
-def decimal(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
-    """Give the doubles nearest to units / 10**decimals.
+def decimal(
+    units: NDArray[np.int64], decimals: int, out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Give the doubles nearest to units / 10**decimals, in `out` if it is there.
 
     Whole numbers below 2**53 and powers of ten up to 10**22 are exact doubles, so that one division
     rounds once; Python divides larger ones as whole numbers.
@@ -162,16 +164,21 @@ def decimal(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
     >>> decimal(np.array([1, 30_000_01]), 2).tolist()
     [0.01, 30000.01]
     """
-    if decimals > _EXACT_DECIMALS or (units.size and int(np.abs(units).max()) >= EXACT):
-        return np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
-    return units / float(10**decimals)
+    if decimals > _EXACT_DECIMALS or _largest(units) >= EXACT:
+        wide = np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
+        return np.add(wide, 0.0, out=out)
+    return np.divide(units, float(10**decimals), out=out)
 
 
 def wide_decimal(
     high: NDArray[np.int64], low: NDArray[np.int64], decimals: int
 ) -> NDArray[np.float64]:
     """Give the doubles nearest to (high · 2**32 + low) / 10**decimals, without overflow."""
-    if high.size and (int(np.abs(high).max()) << HALF) + int(low.max()) >= EXACT:
+    if (_largest(high) << HALF) + _largest(low) >= EXACT:
         sums = zip(high.tolist(), low.tolist(), strict=True)
         return np.array([((h << HALF) + w) / 10**decimals for h, w in sums], dtype=np.float64)
     return decimal((high << HALF) + low, decimals)
+
+
+def _largest(units: NDArray[np.int64]) -> int:
+    return max(int(units.max()), -int(units.min())) if units.size else 0

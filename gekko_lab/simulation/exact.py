@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 
 _LN2_HIGH = 0.6931471803691238  # 33 bits, so that a multiple of it up to 2**20 is exact
 _LN2_LOW = 1.9082149292705877e-10
-_INVERSE_LN2 = 1.4426950408889634
 _TAU = 6.283185307179586
-_EXP_TERMS = tuple(1.0 / n for n in range(13, 0, -1))
+_PARTS = 32
+_ROOTS = np.array([float(Decimal(2) ** (Decimal(part) / _PARTS)) for part in range(_PARTS)])
+_PER_PART = 46.16624130844683  # _PARTS / log 2
+_PART_HIGH = _LN2_HIGH / _PARTS
+_PART_LOW = _LN2_LOW / _PARTS
 _LOG_TERMS = tuple(2.0 / n for n in range(23, 1, -2))
 _SQRT_HALF = 0.7071067811865476
 _EXPONENT_BITS = 52
@@ -37,18 +41,21 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> exp(np.array([0.0, 1.0])).round(12).tolist()
     [1.0, 2.718281828459]
     """
-    power = np.floor(x * _INVERSE_LN2 + 0.5)
-    rest = x - power * _LN2_HIGH
-    rest -= power * _LN2_LOW
-    value = np.ones_like(rest)
-    for term in _EXP_TERMS:
-        value *= rest
-        value *= term
-        value += 1.0
-    bits = power.astype(np.int64)
-    bits += _BIAS
-    bits <<= _EXPONENT_BITS
-    value *= bits.view(np.float64)
+    power = np.floor(x * _PER_PART + 0.5)
+    rest = x - power * _PART_HIGH
+    rest -= power * _PART_LOW
+    series = rest * (1.0 / 720.0) + 1.0 / 120.0
+    for term in (1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0):
+        series *= rest
+        series += term
+    series *= rest
+    whole = power.astype(np.int64)
+    root = _ROOTS[whole & (_PARTS - 1)]
+    value: NDArray[np.float64] = root + root * series
+    whole >>= _PARTS.bit_length() - 1
+    whole += _BIAS
+    whole <<= _EXPONENT_BITS
+    value *= whole.view(np.float64)
     return value
 
 

@@ -12,16 +12,19 @@ from gekko_lab.frames.schemas import (
     BOOK_SIDE,
     CANDLES_FULL,
     ORDER_BOOK,
+    QUOTES,
     SIDE,
     SIMULATED_TRADES,
     TIME,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
-    from gekko_lab.simulation.book import Book
+    from gekko_lab.simulation.book import Book, Tops
     from gekko_lab.simulation.minutes import Market
     from gekko_lab.simulation.tape import Tape
 
@@ -37,12 +40,16 @@ def candles(
     costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
     if quote_volume and made.cost_high is not None and made.cost_low is not None:
         costs = pl.Series(steps.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+    prices = np.empty((4, opens.size))
+    for column, units in zip(prices, (made.open, made.high, made.low, made.close), strict=True):
+        steps.decimal(units, ticks, out=column)
+    open_, high, low, close = prices
     columns = {
         "timestamp": _moments(opens),
-        "open": steps.decimal(made.open, ticks),
-        "high": steps.decimal(made.high, ticks),
-        "low": steps.decimal(made.low, ticks),
-        "close": steps.decimal(made.close, ticks),
+        "open": open_,
+        "high": high,
+        "low": low,
+        "close": close,
         "volume": steps.decimal(made.lots, lots),
         "quote_volume": costs,
         "trade_count": made.count,
@@ -50,16 +57,31 @@ def candles(
     return pl.DataFrame(columns, schema=CANDLES_FULL)
 
 
-def trades(market: Market, made: Tape) -> pl.DataFrame:
-    """Give trades as a frame."""
+def trades(
+    market: Market, count: int, tapes: Iterable[Tape], since: int, until: int
+) -> pl.DataFrame:
+    """Give the trades in [since, until) (milliseconds) of tapes, which hold `count`, as a frame."""
+    time, id_ = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    price, amount = np.empty(count), np.empty(count)
+    sell = np.empty(count, dtype=np.uint32)
+    at = 0
+    for made in tapes:
+        here = slice(at, at + made.id.size)
+        np.multiply(made.time, 1000, out=time[here])
+        id_[here] = made.id
+        np.less(made.side, 0, out=sell[here])
+        steps.decimal(made.ticks, market.price_decimals, out=price[here])
+        steps.decimal(made.lots, market.amount_decimals, out=amount[here])
+        at += made.id.size
     columns = {
-        "timestamp": _moments(made.time),
-        "id": made.id,
-        "side": SIDES.gather((made.side < 0).astype(np.uint32)),
-        "price": steps.decimal(made.ticks, market.price_decimals),
-        "amount": steps.decimal(made.lots, market.amount_decimals),
+        "timestamp": pl.Series(time).cast(TIME),
+        "id": id_,
+        "side": SIDES.gather(sell),
+        "price": price,
+        "amount": amount,
     }
-    return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+    first, last = np.searchsorted(time, [since * 1000, until * 1000]).tolist()
+    return pl.DataFrame(columns, schema=SIMULATED_TRADES)[first:last]
 
 
 def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
@@ -77,6 +99,18 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
         "amount": steps.decimal(lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=ORDER_BOOK)
+
+
+def quotes(market: Market, time: NDArray[np.int64], made: Tops) -> pl.DataFrame:
+    """Give best quotes from some times on as a frame."""
+    columns = {
+        "timestamp": _moments(time),
+        "bid": steps.decimal(made.bids, market.price_decimals),
+        "ask": steps.decimal(made.asks, market.price_decimals),
+        "bid_amount": steps.decimal(made.bid_lots, market.amount_decimals),
+        "ask_amount": steps.decimal(made.ask_lots, market.amount_decimals),
+    }
+    return pl.DataFrame(columns, schema=QUOTES)
 
 
 def _moments(time: NDArray[np.int64]) -> pl.Series:
