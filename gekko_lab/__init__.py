@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
+    from gekko_lab.frames.candles import candles_from_trades
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
@@ -37,6 +38,7 @@ __all__ = [
     "Currency",
     "ExchangeSimulator",
     "candle_chart",
+    "candles_from_trades",
     "errors",
     "exchanges",
     "fetch",
@@ -58,6 +60,7 @@ _HOMES = {
     "Currency": "gekko_lab.simulation",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
     "candle_chart": "gekko_lab.charts.candles",
+    "candles_from_trades": "gekko_lab.frames.candles",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_order_book": "gekko_lab.fetching.order_book",

@@ -47,6 +47,9 @@ TRADES = _schema(
 )
 """Exchange time; the exchange's id; the taker's side, null if unknown; quote per base; base."""
 
+PRINTS = _schema({name: TRADES[name] for name in ("timestamp", "price", "amount")})
+"""Trades as far as candles are made of them."""
+
 SIMULATED_TRADES = _schema({**dict(TRADES), "id": pl.Int64})
 """Trades inside the simulator, whose ids are numbers."""
 

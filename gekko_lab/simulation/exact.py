@@ -1,4 +1,4 @@
-"""Elementary functions and decimals whose bytes are the same on every machine.
+"""Elementary functions whose bytes are the same on every machine.
 
 numpy picks `exp`, `log` and `cos` by the CPU's vector unit and Python takes them from the C
 library, so their last digit varies. Everything here is made of single IEEE 754 operations, which
@@ -31,7 +31,6 @@ _LOG_TERMS = tuple(2.0 / n for n in range(23, 1, -2))
 _SQRT_HALF = 0.7071067811865476
 _EXPONENT_BITS = 52
 _BIAS = 1023
-EXACT = 1 << 53  # whole numbers below are doubles
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -101,32 +100,3 @@ def ordered_sum(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up each row from left to right, whatever numpy's own order of summing."""
     total: NDArray[np.float64] = np.add.accumulate(rows, axis=-1)[..., -1]
     return total
-
-
-def decimal(
-    units: NDArray[np.int64], decimals: int, out: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    """Give the doubles nearest to units / 10**decimals, in `out` if it is there.
-
-    Whole numbers below 2**53 and powers of ten up to 10**22 are exact doubles, so that one division
-    rounds once; Python divides larger ones as whole numbers.
-
-    Examples
-    --------
-    >>> decimal(np.array([1, 30_000_01]), 2).tolist()
-    [0.01, 30000.01]
-    """
-    if units.size and int(units.max()) >= EXACT:
-        wide = np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
-        return np.add(wide, 0.0, out=out)
-    return np.divide(units, float(10**decimals), out=out)
-
-
-def wide_decimal(
-    high: NDArray[np.int64], low: NDArray[np.int64], decimals: int
-) -> NDArray[np.float64]:
-    """Give the doubles nearest to (high · 2**32 + low) / 10**decimals, without overflow."""
-    if high.size and (int(high.max()) << 32) + int(low.max()) >= EXACT:
-        sums = zip(high.tolist(), low.tolist(), strict=True)
-        return np.array([((h << 32) + w) / 10**decimals for h, w in sums], dtype=np.float64)
-    return decimal((high << 32) + low, decimals)

@@ -10,22 +10,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType
+from gekko_lab.frames import steps
 from gekko_lab.frames.checks import check_candles
 from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.frames.schemas import TIME, TRADES, empty
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.timeframe import Timeframe
-from gekko_lab.simulation import exact, keyed, tape
+from gekko_lab.simulation import keyed, tape
 from gekko_lab.simulation.minutes import Minutes
 from gekko_lab.simulation.rows import SIDES
 
 # Whole numbers of steps.
 Whole = NDArray[np.int64]
 
-_MOST_DECIMALS = 20
-_NOISE = 2.0**-50  # a few units in a float's last place
-_MOST_UNITS = 2**53  # beyond it a float no longer counts each unit
 _FEWEST, _MOST = 1, 5_000
 _USUAL = 30.0  # trades of a candle with the frame's mean volume, where nothing tells their number
 _PRICES = ("open", "high", "low", "close")
@@ -87,9 +85,11 @@ def trades_from_candles(
         return like(empty(TRADES), candles)
     numbers = {name: table[name].to_numpy() for name in (*_PRICES, "volume")}
     tick = _decimals(table, *_PRICES)
-    prices = {name: _units(numbers[name], tick) for name in _PRICES}
+    prices = {name: steps.to_steps(numbers[name], tick) for name in _PRICES}
     step = _decimals(table, "volume")
-    count, finer = _counts(table, prices, _units(numbers["volume"], step), trades_per_candle)
+    count, finer = _counts(
+        table, prices, steps.to_steps(numbers["volume"], step), trades_per_candle
+    )
     step += finer
     width_ms = width.milliseconds or 0
     opens = table["timestamp"].dt.epoch("ms").to_numpy()
@@ -97,11 +97,11 @@ def trades_from_candles(
         minute=(opens - width.origin) // width_ms,
         **prices,
         count=count,
-        lots=_units(numbers["volume"], step),
+        lots=steps.to_steps(numbers["volume"], step),
     )
     made = tape.tape(keyed.key("recorded", operator.index(seed)), rows, width_ms=width_ms)
     price = _prices(made, rows, numbers, tick)
-    amount = exact.decimal(made.lots, step)
+    amount = steps.decimal(made.lots, step)
     return like(_frame(made, price, amount, width.origin), candles)
 
 
@@ -134,23 +134,15 @@ def _width(table: pl.DataFrame, timeframe: str | None) -> Timeframe:
 def _decimals(table: pl.DataFrame, *names: str) -> int:
     """Find the decimals that all numbers have; calculated ones may be a hair off."""
     numbers = np.stack([table[name].to_numpy() for name in names])
-    misses = np.ones(numbers.shape, dtype=bool)
-    for decimals in range(_MOST_DECIMALS + 1):
-        units = np.rint(numbers * 10.0**decimals)
-        if np.abs(units).max(initial=0.0) >= _MOST_UNITS:
-            break
-        misses = np.abs(units / 10.0**decimals - numbers) > np.abs(numbers) * _NOISE
-        if not misses.any():
-            return decimals
+    decimals = steps.find_decimals(numbers, noise=steps.NOISE)
+    if decimals is not None:
+        return decimals
+    misses = steps.misses(numbers, steps.finest_decimals(numbers), noise=steps.NOISE)
     column, row = np.unravel_index(int(np.argmax(misses)), misses.shape)
     raise DataError(
         f"{names[column]} of candle {row} of {len(table)} is {numbers[column, row]!r}, and no step "
         f"of ten goes into all numbers of {' and '.join(names)}: round them to the market's steps"
     )
-
-
-def _units(numbers: NDArray[np.float64], decimals: int) -> Whole:
-    return np.rint(numbers * 10.0**decimals).astype(np.int64)
 
 
 def _counts(
@@ -200,7 +192,7 @@ def _prices(
     made: tape.Tape, rows: Minutes, numbers: dict[str, NDArray[np.float64]], tick: int
 ) -> NDArray[np.float64]:
     """Give prices as the candles have them, to the last bit of their floats."""
-    price = exact.decimal(made.ticks, tick)
+    price = steps.decimal(made.ticks, tick)
     row = np.repeat(np.arange(rows.count.size), rows.count)
     for name in _PRICES:
         same = made.ticks == getattr(rows, name)[row]

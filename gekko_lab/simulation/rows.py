@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from gekko_lab.frames import steps
 from gekko_lab.frames.schemas import (
     BOOK_SIDE,
     CANDLES_FULL,
@@ -15,7 +16,6 @@ from gekko_lab.frames.schemas import (
     SIDE,
     TIME,
 )
-from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,10 +36,10 @@ def candles(
     ticks, lots = market.price_decimals, market.amount_decimals
     costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
     if quote_volume and made.cost_high is not None and made.cost_low is not None:
-        costs = pl.Series(exact.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+        costs = pl.Series(steps.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
     prices = np.empty((4, opens.size))
     for column, units in zip(prices, (made.open, made.high, made.low, made.close), strict=True):
-        exact.decimal(units, ticks, out=column)
+        steps.decimal(units, ticks, out=column)
     open_, high, low, close = prices
     columns = {
         "timestamp": _moments(opens),
@@ -47,7 +47,7 @@ def candles(
         "high": high,
         "low": low,
         "close": close,
-        "volume": exact.decimal(made.lots, lots),
+        "volume": steps.decimal(made.lots, lots),
         "quote_volume": costs,
         "trade_count": made.count,
     }
@@ -78,8 +78,8 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
         "timestamp": _moments(np.full(level.size, time, dtype=np.int64)),
         "side": sides,
         "level": level,
-        "price": exact.decimal(ticks, market.price_decimals),
-        "amount": exact.decimal(lots, market.amount_decimals),
+        "price": steps.decimal(ticks, market.price_decimals),
+        "amount": steps.decimal(lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=ORDER_BOOK)
 
@@ -88,10 +88,10 @@ def quotes(market: Market, time: NDArray[np.int64], made: Tops) -> pl.DataFrame:
     """Give best quotes from some times on as a frame."""
     columns = {
         "timestamp": _moments(time),
-        "bid": exact.decimal(made.bids, market.price_decimals),
-        "ask": exact.decimal(made.asks, market.price_decimals),
-        "bid_amount": exact.decimal(made.bid_lots, market.amount_decimals),
-        "ask_amount": exact.decimal(made.ask_lots, market.amount_decimals),
+        "bid": steps.decimal(made.bids, market.price_decimals),
+        "ask": steps.decimal(made.asks, market.price_decimals),
+        "bid_amount": steps.decimal(made.bid_lots, market.amount_decimals),
+        "ask_amount": steps.decimal(made.ask_lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=QUOTES)
 

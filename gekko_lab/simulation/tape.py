@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gekko_lab import kernels
-from gekko_lab.simulation import exact, keyed, tables, tape_numpy
+from gekko_lab.frames import steps
+from gekko_lab.simulation import keyed, tables, tape_numpy
 from gekko_lab.simulation.flow import CROWDED, EDGES, buying
 from gekko_lab.simulation.tape_numpy import FOLLOWS, ID_BITS, chances
 
@@ -136,8 +137,8 @@ def prints(market: Market, candles: Minutes) -> Prints:
         here = slice(at, at + part.id.size)
         made.id[here], made.sell[here] = part.id, part.side < 0
         np.multiply(part.time, 1000, out=made.time[here])
-        exact.decimal(part.ticks, decimals[0], out=made.price[here])
-        exact.decimal(part.lots, decimals[1], out=made.amount[here])
+        steps.decimal(part.ticks, decimals[0], out=made.price[here])
+        steps.decimal(part.lots, decimals[1], out=made.amount[here])
         at += part.id.size
     return made
 
@@ -152,7 +153,7 @@ def blocks(candles: Minutes) -> Iterator[Minutes]:
 
 def _are_doubles(candles: Minutes) -> bool:
     most = max(int(candles.high.max(initial=0)), int(candles.lots.max(initial=0)))
-    return most < exact.EXACT
+    return most < steps.EXACT
 
 
 @dataclass(frozen=True, slots=True)
