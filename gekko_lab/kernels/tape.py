@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gekko_lab.kernels.compiler import compiled
+from gekko_lab.kernels.compiler import compiled, inlined
 from gekko_lab.kernels.randomness import bits, chance, draw, fine, within
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def fill_frame(
         at += count
 
 
-@compiled
+@inlined
 def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give what a minute is worked out in: small enough to stay in the CPU's cache."""
     most = 1
@@ -138,7 +138,7 @@ def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.floa
     return np.empty((7, most), np.int64), np.empty((3, most))
 
 
-@compiled
+@inlined
 def _minute(
     whole: NDArray[np.int64],
     real: NDArray[np.float64],
@@ -177,7 +177,7 @@ def _minute(
     return width_ms / np.float64(elapsed[count - 1] + rest + 1)
 
 
-@compiled
+@inlined
 def _gaps(
     elapsed: NDArray[np.int64],
     gap: NDArray[np.float64],
@@ -213,7 +213,7 @@ def _gaps(
         elapsed[place] = total
 
 
-@compiled
+@inlined
 def _sides(
     sides: NDArray[np.int64],
     new: NDArray[np.int64],
@@ -245,7 +245,7 @@ def _sides(
     sides[sides.size - 1] = last
 
 
-@compiled
+@inlined
 def _walk(
     walk: NDArray[np.float64],
     clock: NDArray[np.float64],
@@ -280,7 +280,7 @@ def _walk(
         walk[place] -= end * clock[place]
 
 
-@compiled
+@inlined
 def _path(
     path: NDArray[np.float64],
     walk: NDArray[np.float64],
@@ -301,7 +301,7 @@ def _path(
         path[place] = walk[place] * span + clock[place] * rise + start + reach * sides[place]
 
 
-@compiled
+@inlined
 def _hold(ticks: NDArray[np.int64], path: NDArray[np.float64], candle: NDArray[np.int64]) -> None:
     count = ticks.size
     highest, lowest, at_high, at_low = -np.inf, np.inf, -1, -1
@@ -329,12 +329,12 @@ def _hold(ticks: NDArray[np.int64], path: NDArray[np.float64], candle: NDArray[n
     ticks[count - 1] = candle[4]
 
 
-@compiled
+@inlined
 def _stretch(reach: float, wanted: int) -> float:
     return np.float64(wanted) / reach if 0.0 < reach < np.inf else 0.0
 
 
-@compiled
+@inlined
 def _lots(
     lots: NDArray[np.int64],
     weights: NDArray[np.int64],

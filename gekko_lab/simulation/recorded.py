@@ -19,7 +19,7 @@ from gekko_lab.market.moments import show_time
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.simulation import keyed, tape
 from gekko_lab.simulation.minutes import Minutes
-from gekko_lab.simulation.rows import SIDES
+from gekko_lab.simulation.rows import sides
 
 # Whole numbers of steps.
 Whole = NDArray[np.int64]
@@ -207,7 +207,7 @@ def _frame(
         {
             "timestamp": pl.Series((made.time + origin) * 1000, dtype=pl.Int64).cast(TIME),
             "id": pl.Series(made.id).cast(pl.String),
-            "side": SIDES.gather((made.side < 0).astype(np.uint32)),
+            "side": sides((made.side < 0).astype(np.uint8)),
             "price": price,
             "amount": amount,
         },

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.minutes import Market
     from gekko_lab.simulation.tape import Prints
 
-SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
 _BOOK_SIDES = pl.Series(["bid", "ask"], dtype=BOOK_SIDE)
 
 
@@ -60,11 +59,19 @@ def trades(made: Prints, since: int, until: int) -> pl.DataFrame:
     columns = [
         pl.Series("timestamp", made.time[first:last]).cast(TIME),
         pl.Series("id", made.id[first:last]),
-        SIDES.gather(made.sell[first:last].astype(np.uint32)).alias("side"),
+        sides(made.sell[first:last]).alias("side"),
         pl.Series("price", made.price[first:last]),
         pl.Series("amount", made.amount[first:last]),
     ]
     return pl.DataFrame(columns)
+
+
+def sides(sell: NDArray[np.uint8]) -> pl.Series:
+    """Give the sides of trades, of which 1 marks the sells."""
+    codes = pl.Series(sell)
+    to = getattr(codes.cat, "to", None)  # polars 2 no longer casts whole numbers to an Enum
+    side: pl.Series = codes.cast(SIDE) if to is None else to(SIDE)
+    return side
 
 
 def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
