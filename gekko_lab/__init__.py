@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.recorded import trades_from_candles
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
+    from gekko_lab.sources.exchange_replay import ExchangeReplay
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
     __version__: str
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CcxtMarketData",
     "Currency",
+    "ExchangeReplay",
     "ExchangeSimulator",
     "candle_chart",
     "errors",
@@ -56,6 +58,7 @@ __all__ = [
 _HOMES = {
     "CcxtMarketData": "gekko_lab.sources.ccxt_market_data",
     "Currency": "gekko_lab.simulation",
+    "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
     "candle_chart": "gekko_lab.charts.candles",
     "exchanges": "gekko_lab.fetching.tables",
