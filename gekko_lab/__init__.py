@@ -16,6 +16,7 @@ from gekko_lab import errors
 from gekko_lab.settings import options
 
 if TYPE_CHECKING:
+    from gekko_lab.calibration.calibration import calibrate
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
@@ -38,6 +39,7 @@ __all__ = [
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
+    "calibrate",
     "candle_chart",
     "errors",
     "exchanges",
@@ -60,6 +62,7 @@ _HOMES = {
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
