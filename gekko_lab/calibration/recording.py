@@ -92,7 +92,8 @@ def _check_width(width: Timeframe) -> None:
 
 def _check_enough(found: Recorded) -> None:
     length, traded = found.until - found.since, int((found.table["volume"] > 0).sum())
-    if length < _LEAST_DAYS * DAY or len(found.table) < _LEAST_CANDLES or traded < _LEAST_TRADED:
+    short = length < _LEAST_DAYS * DAY - HOUR  # quiet minutes at the ends may have been left out
+    if short or len(found.table) < _LEAST_CANDLES or traded < _LEAST_TRADED:
         raise DataError(
             f"{len(found.table)} candles of {found.width} over {length / DAY:.1f} days, {traded} "
             f"with trades, say too little: give {_LEAST_DAYS} days and {_LEAST_CANDLES} candles, "
