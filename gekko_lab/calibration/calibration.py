@@ -194,9 +194,12 @@ def _placed(site: Site, simulator: ExchangeSimulator) -> Iterator[Row]:
         ("first price", price, site.price, "fitted by currencies"),
         ("tick size", tick, recorded, "fitted by price_steps"),
     ):
-        close = bool(abs(np.log(simulated / wanted)) < _NEAR) if np.isfinite(wanted) else None
-        far = "" if close is not False else ", which can't do more: another seed may"
-        yield (name, _known(wanted), simulated, _known(simulated / wanted), None, close, note + far)
+        if not np.isfinite(wanted):
+            yield (name, None, simulated, None, None, None, "the candles don't tell")
+            continue
+        close = bool(abs(np.log(simulated / wanted)) < _NEAR)
+        end = "" if close else ", which can't do more: another seed or quote may"
+        yield (name, wanted, simulated, simulated / wanted, None, close, note + end)
 
 
 def _compared(fitted: Fitted, recorded: Values, seed: int) -> Iterator[Row]:

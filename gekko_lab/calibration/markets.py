@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RANGES = {number.name: (number.low, number.high) for number in NUMBERS}
 _VALUES = (1e-6, 1e6)  # that a currency may have at the beginning
-_LEAST_PRICE = 1e-5  # at the beginning, or the simulator doesn't list the market
+_LEAST_PRICE = 1.01e-5  # at the beginning, or the simulator lists no market
 _LOT = 0.5  # units that a lot is worth at the most
 _FINEST = 8
 _FIRST = 1_000.0  # fine ticks, wherever the walk leads
@@ -72,7 +72,7 @@ class Site:
         walk = ExchangeSimulator(self.preset, **self.early_settings(numbers, seed, _FIRST))
         reached = self.price_of(walk)
         start = _FIRST * self.price / reached
-        return self.early_settings(numbers, seed, float(f"{max(start, _LEAST_PRICE):.6g}"))
+        return self.early_settings(numbers, seed, float(f"{start:.6g}"))
 
     def price_of(self, market: ExchangeSimulator) -> float:
         """Give the simulated price at the first recorded close."""
@@ -85,7 +85,7 @@ class Site:
         self, numbers: Mapping[str, float], seed: int, start: float | None = None
     ) -> dict[str, Any]:
         """Give the settings of a market whose very first price is the recorded one, or `start`."""
-        start = self.price if start is None else start
+        start = max(self.price if start is None else start, _LEAST_PRICE)
         tick, unit = self.recorded.tick, _unit(start, numbers["trade_value"])
         ticks = 0.9 * start * 10.0 ** (_FINEST if tick is None else tick)
         settings = {**numbers, "trade_value": numbers["trade_value"] * unit, "price_steps": ticks}
@@ -127,7 +127,8 @@ def codes(symbol: str | None) -> tuple[str, str]:
 def _unit(start: float, trade_value: float) -> float:
     """Give the quote's value in units so small that a lot is a hundredth of a trade at the most."""
     wanted = ceil(log10(max(100.0 * _LOT / trade_value, 1.0)))
-    return float(10.0 ** min(wanted, max(0, floor(log10(_VALUES[1] / start)))))
+    possible = floor(log10(_VALUES[1] / max(start, 1.0)))
+    return float(10.0 ** max(min(wanted, possible), 0))
 
 
 def _rounded(name: str, value: float) -> float:

@@ -225,6 +225,17 @@ def test_wrong_arguments_are_refused_before_anything_is_made(brownian, given, er
         gekko_lab.calibrate(brownian, **given)
 
 
+def test_a_price_that_the_simulator_cannot_have_is_told(brownian):
+    prices = CANDLES.names()[1:5]
+    tiny = brownian.with_columns(pl.col(prices).truediv(1e8).round(12))
+    found = gekko_lab.calibrate(tiny, symbol="PEPE/BTC")
+    row = told(found, "first price")
+    assert row["ratio"] == pytest.approx(10.0, rel=0.5)
+    assert row["close"] is False
+    assert "can't do more" in row["note"]
+    assert told(found, "volatility a year, of the usual")["close"]
+
+
 def test_prices_that_never_move_have_nothing_to_fit(brownian):
     still = brownian.with_columns(pl.lit(5.0).alias(name) for name in CANDLES.names()[1:5])
     with pytest.raises(DataError, match="hardly move"):
