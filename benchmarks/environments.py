@@ -11,17 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("gekko_lab", "vectorbt")
+PEERS = ROOT / "benchmarks" / "peers"
+NAMES = ("gekko_lab", "vectorbt", "numba", "synthetic_ohlcv", "polars", "pandas", "duckdb")
 
-_INSTALL = {
-    "gekko_lab": ["--constraints", str(ROOT / "requirements.txt"), str(ROOT)],
-    "vectorbt": ["--requirements", str(ROOT / "benchmarks" / "peers" / "vectorbt.txt")],
-}
+_OURS = ["--constraints", str(ROOT / "requirements.txt"), str(ROOT)]
 _OURS_ANEW = ["--reinstall-package", "gekko-lab"]
 
 
 class Environments:
-    """A Python for each environment, with bytecode compiled.
+    """A Python for each environment, with bytecode compiled, made when it is first asked for.
 
     Parameters
     ----------
@@ -32,12 +30,23 @@ class Environments:
     """
 
     def __init__(self, folder: Path, given: Mapping[str, str]) -> None:
-        self._pythons = {name: given.get(name) or _made(folder / name, name) for name in NAMES}
-        for python in self._pythons.values():
-            _compile(python)
+        self._folder = folder
+        self._given = given
+        self._pythons: dict[str, str] = {}
+        self._node_packages: dict[str, str] = {}
 
     def python(self, name: str) -> str:
+        if name not in self._pythons:
+            python = self._given.get(name) or _made(self._folder / name, name)
+            _compile(python)
+            self._pythons[name] = python
         return self._pythons[name]
+
+    def node_packages(self, name: str) -> str:
+        """Give the folder that node finds the packages of an environment from."""
+        if name not in self._node_packages:
+            self._node_packages[name] = _made_for_node(self._folder / name, name)
+        return self._node_packages[name]
 
 
 def _made(folder: Path, name: str) -> str:
@@ -46,10 +55,20 @@ def _made(folder: Path, name: str) -> str:
         _run("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
     _run(
         *("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)),
-        *(_OURS_ANEW if name == "gekko_lab" else []),
-        *_INSTALL[name],
+        *([*_OURS_ANEW, *_OURS] if name == "gekko_lab" else []),
+        *([] if name == "gekko_lab" else ["--requirements", str(PEERS / f"{name}.txt")]),
     )
     return str(python)
+
+
+def _made_for_node(folder: Path, name: str) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    packages = (PEERS / f"{name}.txt").read_text(encoding="utf-8").split()
+    _run(
+        *("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"),
+        *("--prefix", str(folder), *packages),
+    )
+    return str(folder)
 
 
 def _python_in(folder: Path) -> Path:

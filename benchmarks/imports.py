@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fetch import clean_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from environments import Environments
@@ -24,23 +25,41 @@ STATEMENTS = {
 OURS = "gekko_lab"
 
 
-def measure(environments: Environments, rounds: int) -> dict[str, Any]:
-    """Give the median wall time of each process from its start to its end."""
-    times: dict[str, list[float]] = {name: [] for name in STATEMENTS}
-    for name in STATEMENTS:
-        _run(environments, name)  # from now on everything is in the system's file cache
+def measure(
+    environments: Environments,
+    rounds: int,
+    statements: Mapping[str, tuple[str, str]] = STATEMENTS,
+    variables: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Give the median wall time of each process from its start to its end.
+
+    Parameters
+    ----------
+    environments, rounds
+        Where and how often.
+    statements
+        What each process does, after the name of its environment.
+    variables
+        Of the processes' environment, beside what this process has.
+    """
+    around = clean_environment() | dict(variables or {})
+    commands = {
+        name: [environments.python(environment), "-c", statement]
+        for name, (environment, statement) in statements.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for command in commands.values():
+        _run(command, around)  # from now on everything is in the system's file cache
     for _ in range(rounds):
-        for name in STATEMENTS:
-            times[name].append(_run(environments, name))
+        for name, command in commands.items():
+            times[name].append(_run(command, around))
     return {
         "medians": {name: {"wall_s": median(walls)} for name, walls in times.items()},
         "rounds": times,
     }
 
 
-def _run(environments: Environments, name: str) -> float:
-    environment, statement = STATEMENTS[name]
-    command = [environments.python(environment), "-c", statement]
+def _run(command: list[str], around: Mapping[str, str]) -> float:
     began = time.perf_counter()
-    subprocess.run(command, check=True, env=clean_environment())
+    subprocess.run(command, check=True, env=around)
     return time.perf_counter() - began

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import fetch
 import imports
+import simulator
+from races import OURS, RACES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from races import Race
 
 _NAMES = {
     "gekko_lab_polars": "gekko_lab, polars",
@@ -24,7 +28,12 @@ _HEADS = (
 )
 
 
-def fetch_table(result: dict[str, Any]) -> str:
+def fetch_tables(result: dict[str, Any]) -> list[str]:
+    """Give the table of fetches, and what belongs below."""
+    return [_fetch_table(result), _spread(result), _versions_line(result)]
+
+
+def _fetch_table(result: dict[str, Any]) -> str:
     """Give each contender's figures as multiples of the ccxt loop's."""
     medians = result["medians"]
     base = medians[fetch.BASE]
@@ -44,7 +53,7 @@ def fetch_table(result: dict[str, Any]) -> str:
     return _table([f"{result['rows']:,} candles, ccxt loop = 1", *_HEADS], rows)
 
 
-def spread(result: dict[str, Any]) -> str:
+def _spread(result: dict[str, Any]) -> str:
     """Tell how far the ratio of throughput went apart between the rounds."""
     ratios = [line[fetch.BASE]["wall_s"] / line[fetch.OURS]["wall_s"] for line in result["rounds"]]
     return (
@@ -53,7 +62,7 @@ def spread(result: dict[str, Any]) -> str:
     )
 
 
-def imports_table(result: dict[str, Any]) -> str:
+def imports_tables(result: dict[str, Any]) -> list[str]:
     """Give each process's time as a multiple of the one that imports gekko_lab."""
     medians = result["medians"]
     ours = medians[imports.OURS]["wall_s"]
@@ -64,10 +73,45 @@ def imports_table(result: dict[str, Any]) -> str:
         ]
         for name, line in medians.items()
     ]
-    return _table(["a process that imports, gekko_lab = 1", "wall time"], rows)
+    return [_table(["a process that imports, gekko_lab = 1", "wall time"], rows)]
 
 
-def versions_line(result: dict[str, Any]) -> str:
+def simulator_tables(result: dict[str, Any]) -> list[str]:
+    """Give how many times as fast as each peer ours is, race by race."""
+    tables = [_race_table(race, result["races"][name]) for name, race in RACES.items()]
+    return [*tables, _starts_table(result["starts"]), *_notes(result), _versions_line(result)]
+
+
+def _race_table(race: Race, result: dict[str, Any]) -> str:
+    medians, rounds = result["medians"], result["rounds"]
+    rows = []
+    for name, contender in race.contenders.items():
+        if name != OURS and name in medians:
+            each = [_faster(turn[OURS], turn[name]) for turn in rounds]
+            ratio = medians[OURS] / medians[name]
+            rows.append([contender.title, *map(_rounded, (ratio, min(each), max(each)))])
+    return _table([race.title, "times as fast", f"least of {len(rounds)} rounds", "most"], rows)
+
+
+def _faster(ours: Mapping[str, float], theirs: Mapping[str, float]) -> float:
+    return ours["rows_a_second"] / theirs["rows_a_second"]
+
+
+def _starts_table(starts: Mapping[str, Any]) -> str:
+    medians = starts["medians"]
+    base = medians[simulator.IMPORTS]["wall_s"]
+    rows = [[title, _times(line["wall_s"] / base)] for title, line in medians.items()]
+    return _table(["a fresh process, its loops compiled before", "wall time"], rows)
+
+
+def _notes(result: Mapping[str, Any]) -> Iterator[str]:
+    if result["missing"]:
+        yield f"Not to be had when this was measured: {'; '.join(result['missing'])}."
+    if result["share"] != 1:
+        yield f"A quick look, at {result['share']:g} of the usual amount."
+
+
+def _versions_line(result: dict[str, Any]) -> str:
     """Give the versions that were measured, and the cores."""
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return f"Measured with {versions}; {result['cores']} cores, {result['system']}."
@@ -80,3 +124,16 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _times(ratio: float) -> str:
     return f"{ratio:.2f}"
+
+
+def _rounded(ratio: float) -> str:
+    """Give three digits, as many as a ratio of medians is good for."""
+    digits = 0 if ratio >= 100 else 1 if ratio >= 10 else 2  # noqa: PLR2004
+    return f"{ratio:.{digits}f}"
+
+
+TABLES: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
+    "fetch": fetch_tables,
+    "imports": imports_tables,
+    "simulator": simulator_tables,
+}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import fetch
 import imports
 import report
+import simulator
 from environments import NAMES, Environments
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 BEGIN, END = "<!-- results: written by run.py -->", "<!-- end of results -->"
+PARTS = ("fetch", "imports", "simulator")
 FOLDER = Path(tempfile.gettempdir(), "gekko-lab-benchmarks")
 
 
@@ -33,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write("fetch", fetch.measure(environments, given.rounds))
     if "imports" in given.what:
         _write("imports", imports.measure(environments, given.import_rounds))
+    if "simulator" in given.what:
+        result = simulator.measure(environments, given.rounds, given.import_rounds, given.share)
+        _write("simulator", result)
     text = _results()
     (RESULTS / "results.md").write_text(text, encoding="utf-8")
     _into_readme(text)
@@ -41,9 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "what", nargs="*", default=["fetch", "imports"], help="fetch, imports; default both"
-    )
+    parser.add_argument("what", nargs="*", default=PARTS, help=f"{', '.join(PARTS)}; default all")
     parser.add_argument(
         "--peers", type=Path, default=FOLDER, help=f"folder of environments; default {FOLDER}"
     )
@@ -55,8 +58,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=PATH",
         help=f"use this Python for an environment ({', '.join(NAMES)}) instead of making one",
     )
-    parser.add_argument("--rounds", type=int, default=7, help="of fetches; default 7")
-    parser.add_argument("--import-rounds", type=int, default=21, help="default 21")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="of fetches and simulations; default 7"
+    )
+    parser.add_argument(
+        "--import-rounds", type=int, default=21, help="of imports and first fetches; default 21"
+    )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of what is simulated, for a quick look; default 1"
+    )
     return parser
 
 
@@ -77,13 +87,10 @@ def _write(name: str, result: dict[str, Any]) -> None:
 def _results() -> str:
     """Give the tables of what has been measured so far."""
     parts = []
-    for name, table in (("fetch", report.fetch_table), ("imports", report.imports_table)):
+    for name, tables in report.TABLES.items():
         file = RESULTS / f"{name}.json"
         if file.exists():
-            result = json.loads(file.read_text(encoding="utf-8"))
-            parts.append(table(result))
-            if name == "fetch":
-                parts += [report.spread(result), report.versions_line(result)]
+            parts += tables(json.loads(file.read_text(encoding="utf-8")))
     return "\n\n".join(parts) + "\n"
 
 

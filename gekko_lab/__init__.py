@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
+    from gekko_lab.frames.candles import candles_from_trades
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
@@ -41,6 +42,7 @@ __all__ = [
     "ExchangeSimulator",
     "calibrate",
     "candle_chart",
+    "candles_from_trades",
     "errors",
     "exchanges",
     "fetch",
@@ -64,6 +66,7 @@ _HOMES = {
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
+    "candles_from_trades": "gekko_lab.frames.candles",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_order_book": "gekko_lab.fetching.order_book",

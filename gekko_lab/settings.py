@@ -40,8 +40,8 @@ class Options:
     progress : {"auto", "on", "off"}
         A line that tells how far a long fetch is. "auto" shows it on terminals and in notebooks.
     compile : {"auto", "on", "off"}
-        Whether simulated markets are made by compiled loops. They give the same bytes as numpy,
-        faster; "auto" loads them once there is enough to do.
+        Whether simulated markets and candles of trades are made by compiled loops. They give the
+        same bytes as numpy, faster; "auto" loads them once there is enough to do.
 
     Examples
     --------

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument
+from gekko_lab.frames import steps
 from gekko_lab.frames.checks import check_candles, times_of
 from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import find_timeframe
@@ -17,7 +18,6 @@ from gekko_lab.market.moments import show_time
 from gekko_lab.market.timeframe import DAY, HOUR, MINUTE
 from gekko_lab.realism import trades as flows
 from gekko_lab.simulation import GENESIS, HORIZON
-from gekko_lab.simulation.recorded import _decimals as decimals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +76,9 @@ def read(candles: object, trades: object = None) -> Recorded:
     if trades is not None:
         table = _counted(table, flows.read(trades), width.shortest)
     kept = table.select(*CANDLES.names(), "trade_count")
-    found = Recorded(_evened(kept, width.shortest), width, _tick(kept))
+    prices = np.stack([kept[name].to_numpy() for name in _PRICES])
+    tick = steps.find_decimals(prices, noise=steps.NOISE)
+    found = Recorded(_evened(kept, width.shortest), width, tick)
     _check_enough(found)
     return found
 
@@ -106,13 +108,6 @@ def _check_enough(found: Recorded) -> None:
             f"the candles are from {show_time(found.since)} to {show_time(found.until)}, and the "
             f"simulated market exists from {show_time(GENESIS)} to {show_time(HORIZON)}"
         )
-
-
-def _tick(table: pl.DataFrame) -> int | None:
-    try:
-        return decimals(table, *_PRICES)
-    except DataError:
-        return None
 
 
 def _counted(table: pl.DataFrame, trades: pl.DataFrame, width: int) -> pl.DataFrame:

@@ -89,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_symbols(commands)
     info = commands.add_parser("info", help="show versions, settings and where data are kept")
     info.set_defaults(run=_info)
+    warmup = commands.add_parser(
+        "warmup", help="compile the simulator's loops now, so that no long request does it"
+    )
+    warmup.set_defaults(run=_warmup)
     return parser
 
 
@@ -104,9 +108,11 @@ def _add_simulate(commands: Any) -> None:  # noqa: ANN401
     simulate = commands.add_parser("simulate", help="candles or trades of the simulated market")
     simulate.add_argument("symbol", nargs="?", default="BTC/USDT", help="default BTC/USDT")
     _add_range(simulate)
+    simulate.add_argument("--preset", help="liquid, thin, fx, stress or gekko-m4")
     simulate.add_argument("--seed", type=int, default=0, help="another seed, another market")
     simulate.add_argument("--volatility", default="moderate", help="low, moderate or high")
     simulate.add_argument("--trend", default="fibonacci", help="fibonacci, up, down or sideways")
+    simulate.add_argument("--process", default="multiscale", help="multiscale, gbm or garch")
     simulate.set_defaults(run=_simulate)
 
 
@@ -146,7 +152,11 @@ def _simulate(given: argparse.Namespace) -> None:
     _run(
         given,
         gekko_lab.ExchangeSimulator(
-            seed=given.seed, volatility=given.volatility, trend=given.trend
+            given.preset,
+            seed=given.seed,
+            volatility=given.volatility,
+            trend=given.trend,
+            process=given.process,
         ),
     )
 
@@ -198,6 +208,18 @@ def _info(given: argparse.Namespace) -> None:
     from gekko_lab.cli.info import lines
 
     sys.stdout.write("\n".join(lines()) + "\n")
+
+
+def _warmup(given: argparse.Namespace) -> None:
+    del given
+    from gekko_lab import kernels
+
+    known = kernels.are_compiled()
+    if not known:
+        sys.stderr.write("gekko-lab: compiling the simulator's loops, once on this machine\n")
+    seconds = kernels.warm_up()
+    done = "were compiled already" if known else "are compiled"
+    sys.stdout.write(f"the simulator's loops {done} ({seconds:.1f} s)\n")
 
 
 def _failed(error: BaseException, code: int) -> int:

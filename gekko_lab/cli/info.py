@@ -7,12 +7,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import gekko_lab
+from gekko_lab import kernels
 from gekko_lab.sources.registry import exchanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PACKAGES = ("ccxt", "polars", "pandas", "plotly", "joblib", "ipywidgets")
+_PACKAGES = ("ccxt", "polars", "pandas", "plotly", "numba", "joblib", "ipywidgets")
 
 
 def lines() -> Iterator[str]:
@@ -25,6 +26,7 @@ def lines() -> Iterator[str]:
     yield f"frame        {options.frame}"
     yield f"progress     {options.progress}"
     yield f"compile      {options.compile}"
+    yield f"loops        {'compiled' if kernels.are_compiled() else 'not compiled yet'}"
     yield f"data_dir     {options.data_dir}"
     kept = sorted((options.data_dir / "markets").glob("*.json"))
     yield f"market lists {', '.join(file.stem for file in kept) or 'none kept yet'}"

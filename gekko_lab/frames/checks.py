@@ -79,6 +79,24 @@ def check_trades(
     return _check_rules(frame, _trade_rules(frame, since, until), "trade")
 
 
+def check_prints(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the frame back when its rows are trades that candles can be made of.
+
+    These are: no nulls; price and amount finite, price > 0, amount ≥ 0; times never decreasing.
+
+    Parameters
+    ----------
+    frame
+        Trades in the columns of `PRINTS`.
+
+    Raises
+    ------
+    DataError
+        Names the first row that breaks a rule, and the rule.
+    """
+    return _check_rules(frame, _print_rules(frame), "trade")
+
+
 def milliseconds(column: str = "timestamp") -> pl.Expr:
     """Give a time column as whole milliseconds."""
     return pl.col(column).dt.epoch("ms")
@@ -124,6 +142,16 @@ def _trade_rules(frame: pl.DataFrame, since: int | None, until: int | None) -> I
     ids = frame["id"]
     yield "repeats an id", (ids.is_null() | ids.is_first_distinct()).to_numpy()
     yield from _range_rules(times, since, until)
+
+
+def _print_rules(frame: pl.DataFrame) -> Iterator[Rule]:
+    yield from _no_nulls(frame, frame.columns)
+    prices, amounts = frame["price"].to_numpy(), frame["amount"].to_numpy()
+    finite = np.isfinite(prices) & np.isfinite(amounts)
+    yield "has a number that isn't finite", finite
+    yield "has a price that isn't positive", prices > 0
+    yield "has a negative amount", amounts >= 0
+    yield "is older than the row before", _steps(_microseconds(frame)) >= 0
 
 
 def _no_nulls(frame: pl.DataFrame, names: list[str]) -> Iterator[Rule]:

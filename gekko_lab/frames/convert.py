@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidType
-from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, TIME
+from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, PRINTS, TIME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,15 +81,31 @@ def to_candles(frame: object) -> pl.DataFrame:
     DataError
         When a column is missing or doesn't hold numbers.
     """
-    table = to_polars(frame)
-    lacking = [name for name in CANDLES if name not in table.columns]
+    return _numbers(to_polars(frame), CANDLES, CANDLES_FULL)
+
+
+def to_prints(frame: object) -> pl.DataFrame:
+    """Give a polars frame of the times, prices and amounts of a user's trades.
+
+    Raises
+    ------
+    InvalidType
+        When it isn't a polars or pandas frame.
+    DataError
+        When a column is missing or doesn't hold numbers.
+    """
+    return _numbers(to_polars(frame), PRINTS, PRINTS)
+
+
+def _numbers(table: pl.DataFrame, needed: pl.Schema, known: pl.Schema) -> pl.DataFrame:
+    lacking = [name for name in needed if name not in table.columns]
     if lacking:
         raise DataError(f"no column {', '.join(map(repr, lacking))} among {table.columns}")
-    names = [name for name in CANDLES_FULL if name in table.columns]
+    names = [name for name in known if name in table.columns]
     for name in names[1:]:
         if not table.schema[name].is_numeric() and table.schema[name] != pl.Null:
             raise DataError(f"column {name!r} is {table.schema[name]}, where numbers are needed")
-    return table.select(pl.col(name).cast(CANDLES_FULL[name]) for name in names)
+    return table.select(pl.col(name).cast(known[name]) for name in names)
 
 
 def like(result: pl.DataFrame, model: object) -> Any:  # noqa: ANN401 (the model decides)

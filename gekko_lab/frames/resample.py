@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument
+from gekko_lab.frames import steps
 from gekko_lab.frames.checks import as_time, check_candles, milliseconds, times_of
 from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
@@ -17,7 +18,7 @@ from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, SECOND, WEEK, Timeframe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Frame = TypeVar("Frame")
 
@@ -33,12 +34,17 @@ def resample(
     present: str | None = None,
     since: TimeLike | None = None,
     until: TimeLike | None = None,
+    step_size: float | None = None,
 ) -> Frame:
     """Give the same market in longer candles.
 
     Only candles that lie wholly in [since, until) are given, so none is built from a part of its
     time. A candle whose time holds no row at all is absent; one with gaps inside is built from
     what there is.
+
+    Volumes are summed in whole steps of the market and rounded once, so that the longer candles
+    are those that an exchange makes, to the last bit. Calculated volumes, which no step of ten
+    goes into, are summed as floats.
 
     Parameters
     ----------
@@ -50,6 +56,9 @@ def resample(
         The present width; by default the one that the spacing of the candles shows.
     since, until
         What the candles cover; by default from the first open to the last close.
+    step_size
+        What all volumes are whole multiples of, such as 0.001; by default the step of ten that the
+        volumes show. Calculated volumes may be off by a few units in the last place.
 
     Returns
     -------
@@ -63,7 +72,8 @@ def resample(
     InvalidArgument
         When the candles are longer than `timeframe` or straddle its grid.
     DataError
-        When the candles aren't sound, or too few to see their width and it isn't given.
+        When the candles aren't sound, or too few to see their width and it isn't given; names the
+        first volume that isn't a whole number of `step_size`.
 
     Examples
     --------
@@ -73,7 +83,10 @@ def resample(
     ['00:00', '01:00']
     """
     target = Timeframe.parse(timeframe)
+    step = None if step_size is None else steps.read_step(step_size)
     table = check_candles(to_candles(candles))
+    if step is not None:
+        steps.check_steps(table["volume"], step, noun="candle")
     columns = [name for name in table.columns if name in CANDLES_FULL]
     schema = pl.Schema({name: CANDLES_FULL[name] for name in columns})
     if table.is_empty():
@@ -86,15 +99,15 @@ def resample(
     if until is not None:
         end = read_time(until, now=opens[-1], name="until")
     first, last = target.ceil(start), target.floor(end)
+    decimals = _decimals(table, step)
     grouped = (
-        table.with_columns(_bucket(target))
+        table.with_columns(_bucket(target), *_halves(table, decimals))
         .filter((milliseconds() >= first) & (milliseconds() < last))
         .group_by("timestamp", maintain_order=True)
-        .agg(aggregates(columns))
-        .cast(schema)
-        .select(columns)
+        .agg(*aggregates(columns), pl.col("^.*_(high|low)_steps$").sum())
     )
-    return like(grouped, candles)  # type: ignore[no-any-return]
+    summed = grouped.with_columns(_sums(grouped, decimals)).select(columns).cast(schema)
+    return like(summed, candles)  # type: ignore[no-any-return]
 
 
 def gaps(
@@ -235,6 +248,32 @@ def aggregates(columns: Iterable[str]) -> list[pl.Expr]:
         known = pl.col(name).is_not_null().all()  # a sum over unknown parts is unknown
         rules[name] = pl.when(known).then(pl.col(name).sum())
     return [rules[name] for name in columns if name in rules]
+
+
+def _decimals(table: pl.DataFrame, step: steps.Step | None) -> dict[str, int]:
+    """Give the decimals of each kind of volume that can be summed in whole steps."""
+    sums = [name for name in ("volume", "quote_volume") if name in table.columns]
+    found = {name: steps.find_decimals(table[name].drop_nulls().to_numpy()) for name in sums}
+    if step is not None:
+        found["volume"] = step.decimals
+    return {name: decimals for name, decimals in found.items() if decimals is not None}
+
+
+def _halves(table: pl.DataFrame, decimals: dict[str, int]) -> Iterator[pl.Series]:
+    """Give volumes as whole steps, in halves whose sums don't overflow."""
+    for name, count in decimals.items():
+        whole = steps.to_steps(table[name].fill_null(0.0).to_numpy(), count)
+        yield pl.Series(f"{name}_high_steps", whole >> steps.HALF)
+        yield pl.Series(f"{name}_low_steps", whole & steps.LOW)
+
+
+def _sums(grouped: pl.DataFrame, decimals: dict[str, int]) -> Iterator[pl.Expr]:
+    """Give sums of whole steps as volumes; unknown ones stay so."""
+    for name, count in decimals.items():
+        high = grouped[f"{name}_high_steps"].to_numpy()
+        low = grouped[f"{name}_low_steps"].to_numpy()
+        total = pl.Series(steps.wide_decimal(high, low, count))
+        yield pl.when(pl.col(name).is_not_null()).then(total).alias(name)
 
 
 def _edge(value: TimeLike | None, name: str, now: int, width: Timeframe, default: int) -> int:

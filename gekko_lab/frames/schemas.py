@@ -47,8 +47,22 @@ TRADES = _schema(
 )
 """Exchange time; the exchange's id; the taker's side, null if unknown; quote per base; base."""
 
+PRINTS = _schema({name: TRADES[name] for name in ("timestamp", "price", "amount")})
+"""Trades as far as candles are made of them."""
+
 SIMULATED_TRADES = _schema({**dict(TRADES), "id": pl.Int64})
 """Trades inside the simulator, whose ids are numbers."""
+
+QUOTES = _schema(
+    {
+        "timestamp": TIME,
+        "bid": pl.Float64,
+        "ask": pl.Float64,
+        "bid_amount": pl.Float64,
+        "ask_amount": pl.Float64,
+    }
+)
+"""The best bid and ask from a time on; quote per base, and base."""
 
 BOOK_SIDE: DataType = pl.Enum(["bid", "ask"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread
@@ -16,9 +17,10 @@ from typing import Final
 
 from gekko_lab.settings import options, shows_progress
 
-LOOPS: Final[tuple[str, ...]] = ()
+LOOPS: Final = ("candles", "minutes", "randomness", "tape")
 """The modules of compiled loops; each has a `warm_up` that calls its own with little."""
 
+_HOME = Path(__file__).parent
 _WARM_S = 1.0  # of work for numpy, before loops that are compiled already are loaded
 _COLD_S = 6.0  # and before they are compiled
 
@@ -33,6 +35,7 @@ class _Loops:
         self.thread: Thread | None = None
 
     def load(self) -> None:
+        _forget_stale()
         for name in LOOPS:
             import_module(f"gekko_lab.kernels.{name}").warm_up()
         self.loaded = True
@@ -83,12 +86,26 @@ def warm_up() -> float:
 
 def are_compiled() -> bool:
     """Tell whether this machine has compiled every module of loops, as far as it can be seen."""
-    kept = {path.name.partition(".")[0] for path in _cache().glob("*.nbi")}
+    kept = {path.name.partition(".")[0] for path in _kept()}
     return kept.issuperset(LOOPS)
 
 
-def _cache() -> Path:
-    return Path(__file__).parent / "__pycache__"
+def _kept() -> list[Path]:
+    """Give numba's index of what it has compiled for this Python, a file a loop."""
+    version = "".join(map(str, sys.version_info[:2]))
+    return list((_HOME / "__pycache__").glob(f"*.py{version}.nbi"))
+
+
+def _forget_stale() -> None:
+    """Forget what was compiled before the newest source.
+
+    numba looks at the file of a loop alone, not at those of the loops that it calls.
+    """
+    newest = max(path.stat().st_mtime for path in _HOME.glob("*.py"))
+    for path in _kept():
+        with suppress(OSError):
+            if path.stat().st_mtime < newest:
+                path.unlink()
 
 
 def _compile() -> None:

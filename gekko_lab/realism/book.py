@@ -9,7 +9,7 @@ import polars as pl
 
 from gekko_lab.errors import DataError
 from gekko_lab.frames.convert import to_polars
-from gekko_lab.frames.schemas import TIME
+from gekko_lab.frames.schemas import QUOTES
 from gekko_lab.realism import statistics
 from gekko_lab.realism.facts import Measurements, measured
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from gekko_lab.realism.statistics import Numbers
 
 _NUMBERS = ("bid", "ask", "bid_amount", "ask_amount")
-
-QUOTES = pl.Schema([("timestamp", TIME), *((name, pl.Float64()) for name in _NUMBERS)])
-"""A row whenever the best bid or ask changes; quote per base, and base."""
 
 _FEW = "too few quotes, or all alike"
 _DIGITS = 6  # of a spread in ticks, which decimals don't divide exactly

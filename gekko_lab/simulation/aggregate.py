@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.minutes import Minutes
     from gekko_lab.simulation.tape import Tape
 
-_MINUTES_WIDTH = 32 * DAY  # of a block made of minutes
+_MINUTES_WIDTH = 400 * DAY  # of a block made of minutes
 _TRADES_WIDTH = DAY  # of a block made of trades
 _LOW = (1 << 32) - 1
 
@@ -77,6 +77,8 @@ def minutes(rows: Minutes, starts: NDArray[np.int64]) -> Candles:
     A minute without trades has the last price, which is no trade of the longer candle: it counts
     only where the whole candle has none.
     """
+    if starts.size == rows.minute.size:
+        return Candles(rows.open, rows.high, rows.low, rows.close, rows.lots, rows.count)
     at = starts - starts[0]
     ends = np.append(at[1:], rows.minute.size) - 1
     traded = rows.count > 0

@@ -70,24 +70,52 @@ class Around:
     reach: NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class Tops:
+    """The best quotes at some moments, and the usual spread there, in ticks and lots."""
+
+    bids: NDArray[np.int64]
+    asks: NDArray[np.int64]
+    bid_lots: NDArray[np.int64]
+    ask_lots: NDArray[np.int64]
+    spread: NDArray[np.int64]
+
+
 def book(market: Market, around: Around, depth: int) -> Book:
     """Make the book of a moment, with up to `depth` levels a side; none is below one tick."""
-    last, after = max(around.place, 0), around.tape.ticks.size - 1
-    states = np.minimum(np.arange(last, last + AHEAD), after)
-    following = np.minimum(states + (around.place >= 0), after)
-    bids, asks, spread = _quotes(market, around, states, following)
-    lean = _LEANS * _next_move(bids + asks)
-    top = _top(market, int(around.tape.id[last]) + min(around.place, 0), lean)
-    usual = market.cost * float(10 ** (market.price_decimals + market.amount_decimals))
-    usual /= float(around.tape.ticks[last])
-    cell = max(1, 1 << max(0, (int(spread[0]) // _CELLS).bit_length() - 1))
+    state = max(around.place, 0)
+    top = tops(market, around, np.array([state]))
+    cell = max(1, 1 << max(0, (int(top.spread[0]) // _CELLS).bit_length() - 1))
+    usual = _usual(market, around.tape.ticks[state : state + 1])
+    bests = ((int(top.bids[0]), top.bid_lots, -cell), (int(top.asks[0]), top.ask_lots, cell))
     sides = []
-    for place, (best, sign) in enumerate(((int(bids[0]), -1), (int(asks[0]), 1))):
-        ticks, weights = _levels(market, around.time, best, sign * cell, depth)
-        weights[:1] = top[place]
-        lots = np.maximum(np.floor(weights * usual + 0.5), 1.0).astype(np.int64)
+    for best, best_lots, step in bests:
+        ticks, weights = _levels(market, around.time, best, step, depth)
+        lots = _lots(weights, usual)
+        lots[:1] = best_lots
         sides += [ticks[ticks > 0], lots[ticks > 0]]
     return Book(*sides)
+
+
+def tops(market: Market, around: Around, states: NDArray[np.int64]) -> Tops:
+    """Give the best quotes after some of the trades, or before the first of all."""
+    after, known = around.tape.ticks.size - 1, int(around.place >= 0)
+    ahead = np.minimum(states[:, None] + np.arange(AHEAD), after)
+    bids, asks, spread = _quotes(market, around, ahead, np.minimum(ahead + known, after))
+    lean = _LEANS * _next_moves(bids + asks).astype(np.float64)
+    weights = _top(market, around.tape.id[states] + (known - 1), lean)
+    usual = _usual(market, around.tape.ticks[states])
+    bid_lots, ask_lots = (_lots(weight, usual) for weight in weights)
+    return Tops(bids[:, 0], asks[:, 0], bid_lots, ask_lots, spread[:, 0])
+
+
+def _usual(market: Market, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give the mean trade at a price, in lots."""
+    return market.cost * float(10 ** (market.price_decimals + market.amount_decimals)) / ticks
+
+
+def _lots(weights: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.maximum(np.floor(weights * usual + 0.5), 1.0).astype(np.int64)
 
 
 def _quotes(
@@ -104,18 +132,21 @@ def _quotes(
     return np.where(buys, then - gap, then), np.where(buys, then, then + gap), spread
 
 
-def _next_move(middles: NDArray[np.int64]) -> int:
-    moves = np.sign(middles - middles[0])
-    found = np.flatnonzero(moves)
-    return int(moves[found[0]]) if found.size else 0
+def _next_moves(middles: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the sign of the first change along each row, 0 where there is none."""
+    moves: NDArray[np.int64] = np.sign(middles - middles[:, :1])
+    first = np.argmax(moves != 0, axis=1)
+    found: NDArray[np.int64] = moves[np.arange(first.size), first]
+    return found
 
 
-def _top(market: Market, trade: int, lean: float) -> tuple[float, float]:
-    """Give the amounts at bid and ask after a trade, in usual trades."""
-    cells = np.array([2 * trade, 2 * trade + 1], dtype=np.int64)
-    size, wavers = keyed.normal(market.key("book top"), cells).tolist()
-    lean = min(max(lean + _WAVERS * wavers, -0.95), 0.95)
-    whole = _TOP * float(exact.exp(np.array([0.8 * size]))[0])
+def _top(
+    market: Market, trades: NDArray[np.int64], lean: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the amounts at bid and ask after trades, in usual trades."""
+    size, wavers = (keyed.normal(market.key("book top"), 2 * trades + one) for one in (0, 1))
+    lean = np.minimum(np.maximum(lean + _WAVERS * wavers, -0.95), 0.95)
+    whole = _TOP * exact.exp(0.8 * size)
     return whole * (1.0 + lean), whole * (1.0 - lean)
 
 

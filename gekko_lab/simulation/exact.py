@@ -1,4 +1,4 @@
-"""Elementary functions and decimals whose bytes are the same on every machine.
+"""Elementary functions whose bytes are the same on every machine.
 
 numpy picks `exp`, `log` and `cos` by the CPU's vector unit and Python takes them from the C
 library, so their last digit varies. Everything here is made of single IEEE 754 operations, which
@@ -11,6 +11,7 @@ References
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 
 _LN2_HIGH = 0.6931471803691238  # 33 bits, so that a multiple of it up to 2**20 is exact
 _LN2_LOW = 1.9082149292705877e-10
-_INVERSE_LN2 = 1.4426950408889634
 _TAU = 6.283185307179586
-_EXP_TERMS = tuple(1.0 / n for n in range(13, 0, -1))
+_PARTS = 32
+_ROOTS = np.array([float(Decimal(2) ** (Decimal(part) / _PARTS)) for part in range(_PARTS)])
+_PER_PART = 46.16624130844683  # _PARTS / log 2
+_PART_HIGH = _LN2_HIGH / _PARTS
+_PART_LOW = _LN2_LOW / _PARTS
 _LOG_TERMS = tuple(2.0 / n for n in range(23, 1, -2))
 _SQRT_HALF = 0.7071067811865476
 _EXPONENT_BITS = 52
 _BIAS = 1023
-_EXACT = 1 << 53  # whole numbers below are doubles
 
 
 def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -38,18 +41,21 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> exp(np.array([0.0, 1.0])).round(12).tolist()
     [1.0, 2.718281828459]
     """
-    power = np.floor(x * _INVERSE_LN2 + 0.5)
-    rest = x - power * _LN2_HIGH
-    rest -= power * _LN2_LOW
-    value = np.ones_like(rest)
-    for term in _EXP_TERMS:
-        value *= rest
-        value *= term
-        value += 1.0
-    bits = power.astype(np.int64)
-    bits += _BIAS
-    bits <<= _EXPONENT_BITS
-    value *= bits.view(np.float64)
+    power = np.floor(x * _PER_PART + 0.5)
+    rest = x - power * _PART_HIGH
+    rest -= power * _PART_LOW
+    series = rest * (1.0 / 720.0) + 1.0 / 120.0
+    for term in (1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0):
+        series *= rest
+        series += term
+    series *= rest
+    whole = power.astype(np.int64)
+    root = _ROOTS[whole & (_PARTS - 1)]
+    value: NDArray[np.float64] = root + root * series
+    whole >>= _PARTS.bit_length() - 1
+    whole += _BIAS
+    whole <<= _EXPONENT_BITS
+    value *= whole.view(np.float64)
     return value
 
 
@@ -94,29 +100,3 @@ def ordered_sum(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up each row from left to right, whatever numpy's own order of summing."""
     total: NDArray[np.float64] = np.add.accumulate(rows, axis=-1)[..., -1]
     return total
-
-
-def decimal(units: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
-    """Give the doubles nearest to units / 10**decimals.
-
-    Whole numbers below 2**53 and powers of ten up to 10**22 are exact doubles, so that one division
-    rounds once; Python divides larger ones as whole numbers.
-
-    Examples
-    --------
-    >>> decimal(np.array([1, 30_000_01]), 2).tolist()
-    [0.01, 30000.01]
-    """
-    if units.size and int(units.max()) >= _EXACT:
-        return np.array([one / 10**decimals for one in units.tolist()], dtype=np.float64)
-    return units / float(10**decimals)
-
-
-def wide_decimal(
-    high: NDArray[np.int64], low: NDArray[np.int64], decimals: int
-) -> NDArray[np.float64]:
-    """Give the doubles nearest to (high · 2**32 + low) / 10**decimals, without overflow."""
-    if high.size and (int(high.max()) << 32) + int(low.max()) >= _EXACT:
-        sums = zip(high.tolist(), low.tolist(), strict=True)
-        return np.array([((h << 32) + w) / 10**decimals for h, w in sums], dtype=np.float64)
-    return decimal((high << 32) + low, decimals)

@@ -6,7 +6,8 @@ bursts, prices rest and bounce, and buyers follow each other for minutes instead
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     from gekko_lab.simulation.tables import Table
 
-_ORDER_PERIODS = (5, 40)  # minutes
+ORDER_PERIODS = (5, 40)  # minutes
+EDGES = ("trading", "extremes")
+"""The streams that decide the sides of a minute's first and last trade, by their lowest bits."""
+
 _CROWDED = 0.2  # thinness below which orders arrive without hesitation
-_MOST = 0.97  # share of buys or sells in a minute
+MOST = 0.97  # share of buys or sells in a minute
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Flow:
     """The behavior of a market's orders.
 
@@ -32,6 +36,8 @@ class Flow:
     waves, bursts : float
         Standard deviation of the log number of trades: of each wave (there are five, of 2 minutes
         to a day) and from minute to minute.
+    heat : float
+        How much more is traded when volatility is high.
     surprise : float
         How much more is traded when the price moves.
     resting : float
@@ -54,6 +60,7 @@ class Flow:
 
     waves: float
     bursts: float
+    heat: float
     surprise: float
     resting: float
     bounce: float
@@ -65,21 +72,29 @@ class Flow:
     hesitation: Table | None
 
 
+@lru_cache(maxsize=256)
 def flow(thinness: float) -> Flow:
     """Give the orders of a market between endlessly active (0) and hardly traded (1)."""
     return Flow(
-        waves=0.28 + 0.18 * thinness,
-        bursts=0.6 * thinness,
-        surprise=0.3 + 0.7 * thinness,
+        waves=0.28 + 0.21 * thinness,
+        bursts=0.42 * thinness,
+        heat=0.95 - 0.45 * thinness,
+        surprise=0.3 + 0.95 * thinness,
         resting=1.2 * thinness,
         bounce=min(1.0, 1.25 * thinness),
         orders=0.09 + 0.16 * thinness,
         follows=0.05 + 0.25 * thinness,
         new_order=1.0 / (1.8 + 0.8 * thinness),
-        unchanged=0.65 + 0.25 * thinness,
+        unchanged=0.65 + 0.3 * thinness,
         pace=tables.lognormal(0.6 + 0.2 * thinness),
         hesitation=tables.lognormal(1.6 * (thinness - _CROWDED)) if thinness > _CROWDED else None,
     )
+
+
+@lru_cache(maxsize=256)
+def steady(thinness: float) -> Flow:
+    """Give the same orders, as many in each minute but for chance."""
+    return replace(flow(thinness), waves=0.0, bursts=0.0, heat=0.0, surprise=0.0)
 
 
 CROWDED = flow(0.0)
@@ -87,25 +102,26 @@ CROWDED = flow(0.0)
 
 
 def buying(
-    stream: int, minute: NDArray[np.int64], flow: Flow, pull: NDArray[np.float64] | None
+    stream: int, minute: NDArray[np.int64], flow: Flow, pull: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Give the share of buys in each minute: large orders' and of those who follow the price."""
     first = int(minute[0])
-    lattices = tuple(keyed.Lattice(keyed.key(stream, "orders", p), p) for p in _ORDER_PERIODS)
+    lattices = tuple(keyed.Lattice(keyed.key(stream, "orders", p), p) for p in ORDER_PERIODS)
     level = keyed.blend(lattices, first, int(minute[-1]) - first + 1)[minute - first]
     share = 0.5 + flow.orders * level
     if pull is not None:
         share += flow.follows * pull
-    return np.minimum(np.maximum(share, 1.0 - _MOST), _MOST)
+    return np.minimum(np.maximum(share, 1.0 - MOST), MOST)
 
 
 def edge_sides(
-    stream: int, minute: NDArray[np.int64], flow: Flow, pull: NDArray[np.float64] | None
+    stream: int, minute: NDArray[np.int64], share: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], ...]:
     """Give the sides (1 buy, -1 sell) of each minute's first and last trade."""
-    share = buying(stream, minute, flow, pull)
     first, last = (
-        np.where(keyed.uniform(keyed.key(stream, name), minute) < share, 1, -1)
-        for name in ("first side", "last side")
+        np.where(
+            keyed.chance(keyed.daily(keyed.key(stream, name), minute), 0) < share * 65536.0, 1, -1
+        )
+        for name in EDGES
     )
     return first, last

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.market.timeframe import DAY, MINUTE
-from gekko_lab.simulation import listing, minutes, tape
+from gekko_lab.simulation import listing, minutes, minutes_compiled, minutes_numpy, tape
 from gekko_lab.simulation.book import AHEAD, Around
 from gekko_lab.simulation.factors import Factors
 from gekko_lab.simulation.parameters import GENESIS, HORIZON
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 FIRST_MINUTE = GENESIS // MINUTE
 _FIRST_DAY = GENESIS // DAY
 _DAY_MINUTES = DAY // MINUTE
-_BLOCK_DAYS = 8  # what is made at once stays in the CPU's cache
-_BLOCK_TRADES = 1 << 15
+_BLOCK_DAYS = 8  # what numpy makes at once stays in the CPU's cache
+_TAPE_DAYS = 32  # of minutes that are made at once for their trades
+_DAY_NUMPY_S = 8e-4  # that numpy needs for a day of minutes
 _SHORT_DAYS = 2  # windows up to here are asked for again and again, so their days are kept
 _KEPT_DAYS = 24
 
@@ -52,25 +54,23 @@ class History:
         if end - day <= _SHORT_DAYS:
             parts = [self._day(market, one) for one in range(day, end)]
         else:
-            parts = [
-                self._make(market, one, min(_BLOCK_DAYS, end - one))
-                for one in range(day, end, _BLOCK_DAYS)
-            ]
+            parts = [self._make(market, day, end - day)]
         return minutes.join(parts)[first - start : last - start]
 
     def tapes(self, market: Market, first: int, last: int) -> Iterator[Tape]:
         """Make the trades of the minutes [first, last), some of them at a time."""
-        for start in range(first, last, _BLOCK_DAYS * _DAY_MINUTES):
-            rows = self.minutes(market, start, min(last, start + _BLOCK_DAYS * _DAY_MINUTES))
-            block = np.cumsum(rows.count) // _BLOCK_TRADES
-            ends = [*(np.flatnonzero(np.diff(block)) + 1).tolist(), block.size]
-            for low, high in zip([0, *ends], ends, strict=False):
-                yield tape.tape(market.stream, rows[low:high], market.flow)
+        for start in range(first, last, _TAPE_DAYS * _DAY_MINUTES):
+            rows = self.minutes(market, start, min(last, start + _TAPE_DAYS * _DAY_MINUTES))
+            for part in tape.blocks(rows):
+                yield tape.tape(market.stream, part, market.flow)
 
     def around(self, market: Market, time: int) -> Around:
         """Give the last trade at a moment and some after it, as far as there are any."""
-        minute = time // MINUTE
-        start, end = self._traded_before(market, minute), self._traded_after(market, minute)
+        return self.around_all(market, time // MINUTE, time)
+
+    def around_all(self, market: Market, first: int, time: int) -> Around:
+        """Give the trades from before the minute `first` to some after a moment."""
+        start, end = self._traded_before(market, first), self._traded_after(market, time // MINUTE)
         rows = self.minutes(market, start, end)
         made = tape.tape(market.stream, rows, market.flow)
         reach = np.repeat(np.zeros(end - start) if rows.reach is None else rows.reach, rows.count)
@@ -121,5 +121,17 @@ class History:
         return made
 
     def _make(self, market: Market, day: int, days: int) -> Minutes:
-        path = self._factors.pair(*self._pairs[market.symbol], day - _FIRST_DAY, days)
-        return minutes.make(market, day * _DAY_MINUTES, path)
+        pair, since = self._pairs[market.symbol], day - _FIRST_DAY
+        if kernels.wanted(days * _DAY_NUMPY_S):
+            window = self._factors.window(*pair, since, days)
+            return minutes_compiled.make(market, day, days, window)
+        return minutes.join(
+            [
+                minutes_numpy.make(
+                    market,
+                    (day + start) * _DAY_MINUTES,
+                    self._factors.pair(*pair, since + start, min(_BLOCK_DAYS, days - start)),
+                )
+                for start in range(0, days, _BLOCK_DAYS)
+            ]
+        )

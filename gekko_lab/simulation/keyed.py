@@ -11,11 +11,13 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.simulation import tables
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _GOLDEN = 0x9E3779B97F4A7C15
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
 _MASK = (1 << 64) - 1
+_MINUTES = 1440  # of a day
+_NUMPY_S = 2e-8  # that numpy needs for a step of a lattice
 
 
 def key(*parts: object) -> int:
@@ -52,6 +56,27 @@ def bits(stream: int, cells: NDArray[np.int64]) -> NDArray[np.uint64]:
     return z
 
 
+def within(bases: NDArray[np.uint64], places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Give 64 random bits for each place in a cell, from the bits of the cell itself.
+
+    They are the numbers that SplitMix64 gives one after the other from `bases` on.
+    """
+    z = places.astype(np.uint64)
+    z += np.uint64(1)
+    z *= np.uint64(_GOLDEN)
+    z += bases
+    _mix(z)
+    return z
+
+
+def daily(stream: int, minutes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Give 64 random bits for each of some growing minutes, by its day and its place there."""
+    days, places = np.divmod(minutes, _MINUTES)
+    first = int(days[0])
+    bases = bits(stream, np.arange(first, int(days[-1]) + 1, dtype=np.int64))
+    return within(bases[days - first], places)
+
+
 def _mix(z: NDArray[np.uint64]) -> None:
     z ^= z >> np.uint64(30)
     z *= np.uint64(_FIRST)
@@ -68,6 +93,21 @@ def draw(table: Table, random: NDArray[np.uint64]) -> NDArray[np.float64]:
     part *= table.rises[cell]
     part += table.values[cell]
     return part
+
+
+def fine(table: Table, random: NDArray[np.uint64], shift: int) -> NDArray[np.float64]:
+    """Read a quantile table by 24 of the random bits, from `shift` on."""
+    cell = ((random >> np.uint64(shift + 12)) & np.uint64(0xFFF)).astype(np.int64)
+    part = ((random >> np.uint64(shift)) & np.uint64(0xFFF)).astype(np.float64)
+    part *= 2.0**-12
+    part *= table.rises[cell]
+    part += table.values[cell]
+    return part
+
+
+def chance(random: NDArray[np.uint64], shift: int) -> NDArray[np.int64]:
+    """Give 16 of the random bits, from `shift` on, as a number from 0 to 65535."""
+    return ((random >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64)
 
 
 def normal(stream: int, cells: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -99,18 +139,35 @@ class Lattice:
         knot = start // self.period
         knots = (start + count - 1) // self.period - knot + 2
         value = normal(self.stream, np.arange(knot, knot + knots, dtype=np.int64))[:, None]
-        right = np.arange(self.period) / float(self.period)
-        left = 1.0 - right
-        size = np.sqrt(left * left + right * right)
-        between = value[:-1] * (left / size)
-        between += value[1:] * (right / size)
+        left, right = weights((self.period,))
+        between = value[:-1] * left
+        between += value[1:] * right
         skipped = start - knot * self.period
-        return between.reshape(-1)[skipped : skipped + count]
+        found: NDArray[np.float64] = between.reshape(-1)[skipped : skipped + count]
+        return found
+
+
+@lru_cache(maxsize=64)
+def weights(periods: tuple[int, ...]) -> NDArray[np.float64]:
+    """Give the weights of the knots left and right at each step of one period after the other."""
+    right = np.concatenate([np.arange(period) / float(period) for period in periods])
+    left = 1.0 - right
+    both = np.stack([left, right])
+    scaled: NDArray[np.float64] = both / np.sqrt(left * left + right * right)
+    return scaled
 
 
 def blend(lattices: tuple[Lattice, ...], first: int, count: int) -> NDArray[np.float64]:
     """Add up lattices of equal weight, in their order."""
     total = np.zeros(count)
+    if kernels.wanted(count * len(lattices) * _NUMPY_S):
+        from gekko_lab.kernels import randomness as loops
+
+        streams = np.array([lattice.stream for lattice in lattices], dtype=np.uint64)
+        periods = tuple(lattice.period for lattice in lattices)
+        table = tables.NORMAL.pairs
+        loops.blend(total, table, streams, np.array(periods), weights(periods), first)
+        return total
     for lattice in lattices:
         total += lattice.at(first, count)
     return total

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.simulation import keyed
-from gekko_lab.simulation.flow import flow
+from gekko_lab.simulation.flow import flow, steady
 from gekko_lab.simulation.minutes import Market
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _THIN = 9.0  # trades a minute at which a market is half way from crowded to thi
 _MIN_ORDER_VALUE = 5.0
 _FEE = 0.001
 _WIDEST = 2.0  # half spread of the thinnest markets, in standard deviations of a minute
-_THINNER = 16.0  # how much wider than an endlessly active market's it may be
+_THINNER = 14.0  # how much wider than an endlessly active market's it may be
 _MINUTES_PER_YEAR = 525_960.0
 
 
@@ -55,6 +55,7 @@ def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
     """Give what a symbol's candles need to know."""
     symbol = f"{base.code}/{quote.code}"
     rate = parameters.trades_per_minute * base.activity * quote.activity
+    multiscale = parameters.process == "multiscale"
     thinness = 1.0 / (1.0 + rate / _THIN * (rate / _THIN))
     return Market(
         symbol=symbol,
@@ -65,8 +66,8 @@ def market(parameters: Parameters, base: Currency, quote: Currency) -> Market:
         cost=parameters.trade_value / quote.start,
         half_spread=_deviation(parameters, base, quote)
         * min(_WIDEST, parameters.spread * (1.0 + _THINNER * thinness * thinness)),
-        flow=flow(thinness),
-        season=parameters.season,
+        flow=flow(thinness) if multiscale else steady(thinness),
+        season=parameters.season if multiscale else 0.0,
     )
 
 

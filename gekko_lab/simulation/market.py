@@ -5,12 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, InvalidType, UnknownSymbol
-from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
+from gekko_lab.frames.schemas import CANDLES_FULL, QUOTES, SIMULATED_TRADES, empty
 from gekko_lab.market.suggest import nearest
-from gekko_lab.market.timeframe import MINUTE, Timeframe
+from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
 from gekko_lab.simulation import aggregate, book, listing, rows, tape
 from gekko_lab.simulation.history import FIRST_MINUTE, History
 from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
@@ -18,13 +19,13 @@ from gekko_lab.simulation.parameters import GENESIS, HORIZON, Parameters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.simulation.minutes import Market
 
 _MOST_LEVELS = 5_000
+_TRADE_MINUTES = 32 * 1440  # whose trades lie in one piece of memory
 
 
 class SimulatedMarket:
@@ -151,9 +152,12 @@ class SimulatedMarket:
         since, until = max(since, GENESIS), min(until, HORIZON)
         if since >= until:
             return empty(SIMULATED_TRADES)
-        tapes = self._history.tapes(market, since // MINUTE, -(-until // MINUTE))
-        window = pl.col("timestamp").is_between(_moment(since), _moment(until), closed="left")
-        return pl.concat([rows.trades(market, made) for made in tapes]).filter(window)
+        first, last = since // MINUTE, -(-until // MINUTE)
+        frames = []
+        for start in range(first, last, _TRADE_MINUTES):
+            minutes = self._history.minutes(market, start, min(start + _TRADE_MINUTES, last))
+            frames.append(rows.trades(tape.prints(market, minutes), since, until))
+        return pl.concat(frames)
 
     def trades_from_id(
         self, symbol: str, first_id: int, limit: int, *, until: int | None = None
@@ -236,6 +240,43 @@ class SimulatedMarket:
         made = book.book(market, self._history.around(market, time), check_depth(depth))
         return rows.order_book(market, time, made)
 
+    def quotes(self, symbol: str, since: int, until: int) -> pl.DataFrame:
+        """Give the best quotes after each moment with trades in [since, until).
+
+        Parameters
+        ----------
+        symbol : str
+            One of `rules`.
+        since, until : int
+            Milliseconds UTC, from 2010 until 2200.
+
+        Returns
+        -------
+        polars.DataFrame
+            By time, in the columns of `QUOTES`. Each row holds until the next one, and is the first
+            level of `order_book` at its time.
+
+        Raises
+        ------
+        UnknownSymbol
+            When the symbol isn't listed.
+        InvalidType
+            When `since` or `until` is no whole number.
+        """
+        market = self._market(symbol)
+        _check_window(since, until)
+        since, until = max(since, GENESIS), min(until, HORIZON)
+        frames = [empty(QUOTES)]
+        for start in range(since, until, DAY):
+            end = min(start + DAY, until)
+            around = self._history.around_all(market, start // MINUTE, end - 1)
+            time = around.tape.time
+            last_of_moment = np.append(time[1:] != time[:-1], True)
+            states = np.flatnonzero(last_of_moment & (time >= start) & (time < end))
+            if states.size:
+                frames.append(rows.quotes(market, time[states], book.tops(market, around, states)))
+        return pl.concat(frames)
+
     def _market(self, symbol: str) -> Market:
         if not isinstance(symbol, str):
             raise InvalidType(f"symbol is {symbol!r}: use a string such as 'BTC/USDT'")
@@ -267,10 +308,6 @@ def check_depth(depth: int) -> int:
     if not 1 <= _check_whole("depth", depth, "numbers of levels") <= _MOST_LEVELS:
         raise InvalidArgument(f"depth is {depth}: use 1 to {_MOST_LEVELS} levels")
     return depth
-
-
-def _moment(time: int) -> pl.Expr:
-    return pl.lit(time * 1000).cast(TIME)
 
 
 def _check_window(since: int, until: int) -> None:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 """Raised with every change that moves a byte of the market's history."""
 
 GENESIS = 1_262_304_000_000
@@ -20,6 +20,7 @@ HORIZON = 7_258_118_400_000
 """Where the history ends: 2200-01-01 UTC, in milliseconds."""
 
 Volatility = Literal["low", "moderate", "high"]
+Process = Literal["multiscale", "gbm", "garch"]
 Trend = Literal["fibonacci", "up", "down", "sideways"]
 
 _VOLATILITIES = {"low": 0.5, "moderate": 1.0, "high": 2.0}
@@ -132,7 +133,9 @@ NUMBERS = (
     Number("trades_per_minute", "a minute", 0.01, 2_000.0, "of a market with activity 1"),
     Number("trade_value", "first currency", 0.01, 1e7, "mean value of a trade"),
     Number("spread", "sd of a minute", 0.0, 2.0, "usual, where trade is endlessly active"),
-    Number("price_steps", "ticks", 1e3, 1e8, "in a market's first price at the least"),
+    Number("price_steps", "ticks", 50.0, 1e8, "in a market's first price at the least"),
+    Number("garch_alpha", "share", 0.0, 1.0, "of the last squared move in the variance, if garch"),
+    Number("garch_beta", "share", 0.0, 1.0, "of the last variance in the variance, if garch"),
 )
 """The numbers among the parameters, in their order."""
 
@@ -150,6 +153,10 @@ class Parameters:
     trend : str
         `fibonacci` alternates bull, bear and sideways regimes that last a Fibonacci number of days;
         `up` and `down` drift all the time; `sideways` doesn't.
+    process : str
+        How volatility and activity move: `multiscale` on scales from two minutes to two years, with
+        bursts and a daily rhythm, as in real markets. For comparison, `gbm` is geometric Brownian
+        motion and `garch` a GARCH(1,1) of each factor by the minute, both with steady activity.
     annual_volatility : float
         Of the market as a whole where `volatility` is moderate, as a fraction a year.
     trend_strength : float
@@ -169,6 +176,9 @@ class Parameters:
         thin ones have up to seventeen times as much.
     price_steps : float
         Ticks that a market's first price has at the least, where eight decimals allow it.
+    garch_alpha, garch_beta : float
+        Shares of the last minute's squared move and of its variance in the variance of `garch`;
+        less than 1 together.
     currencies : tuple of Currency
         The first is what all values are measured in, and doesn't move.
 
@@ -181,6 +191,7 @@ class Parameters:
     seed: int = 0
     volatility: Volatility = "moderate"
     trend: Trend = "fibonacci"
+    process: Process = "multiscale"
     annual_volatility: float = 0.7
     trend_strength: float = 0.12
     shocks_per_day: float = 0.25
@@ -190,6 +201,8 @@ class Parameters:
     trade_value: float = 800.0
     spread: float = 0.12
     price_steps: float = 500_000.0
+    garch_alpha: float = 0.1
+    garch_beta: float = 0.85
     currencies: tuple[Currency, ...] = CURRENCIES
 
     def __post_init__(self) -> None:
@@ -199,8 +212,14 @@ class Parameters:
             )
         _choice("volatility", self.volatility, get_args(Volatility))
         _choice("trend", self.trend, get_args(Trend))
+        _choice("process", self.process, get_args(Process))
         for number in NUMBERS:
             _number(number.name, getattr(self, number.name), number.low, number.high)
+        if self.process == "garch" and self.garch_alpha + self.garch_beta >= 1.0:
+            raise InvalidArgument(
+                f"garch_alpha is {self.garch_alpha} and garch_beta {self.garch_beta}: they must be "
+                "less than 1 together, or the variance has no mean"
+            )
         _check_currencies(self.currencies)
 
     @property
@@ -223,6 +242,7 @@ class Parameters:
                 f"gekko_lab simulation {MODEL_VERSION}",
                 str(self.seed),
                 self.trend,
+                self.process,
                 _canonical(self.annual),
                 *(_canonical(getattr(self, number.name)) for number in NUMBERS[1:]),
                 *rows,

@@ -14,7 +14,7 @@ from gekko_lab.simulation.skeleton import DAYS_PER_YEAR, HOURS, MINUTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from gekko_lab.simulation.skeleton import Skeleton
+    from gekko_lab.simulation.skeleton import Factor, Garch, Skeleton
 
 _CAP = 2.6  # log volatility above its usual level; a rarer burst would outweigh years
 _WEIGHTS = np.arange(60) / 60.0
@@ -47,29 +47,62 @@ class Path:
 
 def path(skeleton: Skeleton, day: int, days: int, market: Path | None = None) -> Path:
     """Give a factor's minutes over `days` days from `day` on."""
-    factor = skeleton.factor
-    first, shape = day * MINUTES, (days, MINUTES)
-    lattices = tuple(
-        keyed.Lattice(factor.stream(f"volatility {p}m"), p) for p in daily.FAST_PERIODS
-    )
-    own = keyed.blend(lattices, first, days * MINUTES).reshape(shape)
-    shocks = _shocks(skeleton, day, days)
-    fields, heat = own, _hourly(skeleton, day, days)
-    heat += shocks
-    if market is not None:
-        fields = (own + market.own) * _HALF
-        heat += market.shocks
-    heat += fields * daily.FAST_WEIGHT
-    cells = np.arange(first, first + days * MINUTES, dtype=np.int64)
-    heat += keyed.normal(factor.stream("white"), cells).reshape(shape) * daily.WHITE_WEIGHT
-    heat -= _MEAN + factor.shocks.level
-    np.minimum(heat, _CAP, out=heat)
-    sigma = exact.exp(heat + tables.volatility_season(factor.season))
-    sigma *= factor.volatility / float(np.sqrt(DAYS_PER_YEAR * MINUTES))
-    steps = keyed.normal(factor.stream("minute"), cells).reshape(shape) * sigma
-    variance = sigma * sigma
+    factor, shape = skeleton.factor, (days, MINUTES)
+    random = _random(factor, day, days)
+    numbers = weights(factor)
+    own, shocks, heat = (np.zeros(shape) for _ in range(3))
+    if factor.garch is None:
+        own = keyed.blend(lattices(factor), day * MINUTES, days * MINUTES).reshape(shape)
+        shocks = _shocks(skeleton, day, days)
+        heat = _hourly(skeleton, day, days) + shocks
+        fields = own
+        if market is not None:
+            heat += market.shocks
+            fields = (own + market.own) * _HALF
+        heat += fields * numbers[0]
+        heat += keyed.fine(tables.NORMAL, random, 40) * numbers[1]
+        heat = np.minimum(heat - numbers[2], numbers[3])
+        sigma = exact.exp(heat + tables.volatility_season(factor.season)) * numbers[4]
+        variance = sigma * sigma
+    else:
+        variance = _garch(factor.garch, _random(factor, day - 1, days + 1)) * numbers[4] ** 2
+    steps = keyed.fine(tables.NORMAL, random, 16) * np.sqrt(variance)
     values = _bridge(steps, variance, skeleton.values[day : day + days + 1])
     return Path(values, variance, heat, own, shocks)
+
+
+def lattices(factor: Factor) -> tuple[keyed.Lattice, ...]:
+    """Give the fast fields of a factor's volatility."""
+    return tuple(keyed.Lattice(factor.stream(f"volatility {p}m"), p) for p in daily.FAST_PERIODS)
+
+
+def weights(factor: Factor) -> tuple[float, float, float, float, float]:
+    """Give weight of fields and noise, mean, cap, and the usual deviation of a minute."""
+    usual = factor.volatility / float(np.sqrt(DAYS_PER_YEAR * MINUTES))
+    mean = _MEAN + factor.shocks.level
+    return daily.FAST_WEIGHT, daily.WHITE_WEIGHT, mean, _CAP, usual
+
+
+def _random(factor: Factor, day: int, days: int) -> NDArray[np.uint64]:
+    minutes = np.arange(day * MINUTES, (day + days) * MINUTES, dtype=np.int64)
+    return keyed.daily(factor.stream("minute"), minutes).reshape(days, MINUTES)
+
+
+def _garch(garch: Garch, random: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Walk each day's variance, mean 1, from the beginning of the day before it.
+
+    What lies further back is forgotten, so that any day can be had alone.
+    """
+    noise = keyed.fine(tables.NORMAL, random, 16)
+    shock, rest = (noise * noise * garch.alpha + garch.beta).T, 1.0 - garch.alpha - garch.beta
+    now = np.ones(shock.shape[1] - 1)
+    variance = np.empty((MINUTES, now.size))
+    for minute in range(MINUTES):
+        now = rest + now * shock[minute, :-1]
+    for minute in range(MINUTES):
+        variance[minute] = now
+        now = rest + now * shock[minute, 1:]
+    return np.ascontiguousarray(variance.T)
 
 
 def _hourly(skeleton: Skeleton, day: int, days: int) -> NDArray[np.float64]:

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 Preset = Literal["liquid", "thin", "fx", "stress", "gekko-m4"]
 
+_FOLLOWER = 0.7  # correlation with the market of currencies that follow it
 _EVEN = tuple(replace(currency, activity=1.0) for currency in CURRENCIES)
+# Altcoins that hardly anybody trades follow the large ones more than they go ways of their own.
+_ALIKE = tuple(
+    replace(currency, correlation=currency.correlation * 0.6 + 0.4)
+    if currency.correlation >= _FOLLOWER
+    else currency
+    for currency in _EVEN
+)
 _FX = (
     Currency("USD", 1.0, volatility=0.0, correlation=0.0, activity=1.0, quotes=True),
     Currency("EUR", 1.1, volatility=1.0, correlation=0.75, activity=1.0, quotes=True),
@@ -31,7 +39,7 @@ _GAIA = (
 
 PRESETS: Mapping[str | None, Mapping[str, Any]] = {
     "liquid": {"currencies": _EVEN},
-    "thin": {"currencies": _EVEN, "trades_per_minute": 6.0, "trade_value": 150.0},
+    "thin": {"currencies": _ALIKE, "trades_per_minute": 6.0, "trade_value": 150.0},
     "fx": {
         "currencies": _FX,
         "annual_volatility": 0.09,
@@ -96,6 +104,7 @@ def describe(parameters: Parameters) -> pl.DataFrame:
         ("seed", str(parameters.seed), "", "which of the possible markets"),
         ("volatility", parameters.volatility, "", "low halves it, high doubles it"),
         ("trend", parameters.trend, "", "where prices go"),
+        ("process", parameters.process, "", "how volatility and activity move"),
     ]
     rows += [
         (

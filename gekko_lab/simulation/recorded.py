@@ -11,13 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType
+from gekko_lab.frames import steps
 from gekko_lab.frames.checks import check_candles, times_of
 from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.frames.schemas import SIMULATED_TRADES, TIME, empty
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.timeframe import Timeframe
-from gekko_lab.simulation import exact, keyed, tape
+from gekko_lab.simulation import keyed, tape
 from gekko_lab.simulation.minutes import Minutes
 from gekko_lab.simulation.rows import SIDES
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 # Whole numbers of steps.
 Whole = NDArray[np.int64]
 
-_MOST_DECIMALS = 20
-_NOISE = 2.0**-50  # a few units in a float's last place
-_MOST_UNITS = 2**53  # beyond it a float no longer counts each unit
 _FEWEST, _MOST = 1, 5_000
 _BLOCK_TRADES = 1 << 15
 _USUAL = 30.0  # trades of a candle with the frame's mean volume, where nothing tells their number
@@ -137,9 +135,10 @@ class Recording:
         width = _width(table, timeframe)
         check_candles(table, width)
         tick, step = _decimals(table, *_PRICES), _decimals(table, "volume")
-        prices = {name: _units(table[name].to_numpy(), tick) for name in _PRICES}
+        prices = {name: steps.to_steps(table[name].to_numpy(), tick) for name in _PRICES}
         volumes = table["volume"].to_numpy()
-        count, finer = _counts(table, prices, _units(volumes, step), trades_per_candle)
+        lots = steps.to_steps(volumes, step)
+        count, finer = _counts(table, prices, lots, trades_per_candle)
         opens = times_of(table).to_numpy()
         return cls(
             candles=table,
@@ -149,7 +148,7 @@ class Recording:
                 minute=(opens - width.origin) // width.shortest,
                 **prices,
                 count=count,
-                lots=_units(volumes, step + finer),
+                lots=steps.to_steps(volumes, step + finer),
             ),
             tick=tick,
             step=step + finer,
@@ -170,7 +169,7 @@ class Recording:
             "id": made.id,
             "side": SIDES.gather((made.side < 0).astype(np.uint32)),
             "price": self.prices(made.ticks, row),
-            "amount": exact.decimal(made.lots, self.step),
+            "amount": steps.decimal(made.lots, self.step),
         }
         return pl.DataFrame(columns, schema=SIMULATED_TRADES)
 
@@ -182,7 +181,7 @@ class Recording:
 
     def prices(self, ticks: Whole, row: Whole) -> NDArray[np.float64]:
         """Give prices as the rows they belong to have them, to the last bit of their floats."""
-        price = exact.decimal(ticks, self.tick)
+        price = steps.decimal(ticks, self.tick)
         for name in _PRICES:
             same = ticks == getattr(self.rows, name)[row]
             price[same] = self.candles[name].to_numpy()[row[same]]
@@ -218,23 +217,15 @@ def _width(table: pl.DataFrame, timeframe: str | None) -> Timeframe:
 def _decimals(table: pl.DataFrame, *names: str) -> int:
     """Find the decimals that all numbers have; calculated ones may be a hair off."""
     numbers = np.stack([table[name].to_numpy() for name in names])
-    misses = np.ones(numbers.shape, dtype=bool)
-    for decimals in range(_MOST_DECIMALS + 1):
-        units = np.rint(numbers * 10.0**decimals)
-        if np.abs(units).max(initial=0.0) >= _MOST_UNITS:
-            break
-        misses = np.abs(units / 10.0**decimals - numbers) > np.abs(numbers) * _NOISE
-        if not misses.any():
-            return decimals
+    decimals = steps.find_decimals(numbers, noise=steps.NOISE)
+    if decimals is not None:
+        return decimals
+    misses = steps.misses(numbers, steps.finest_decimals(numbers), noise=steps.NOISE)
     column, row = np.unravel_index(int(np.argmax(misses)), misses.shape)
     raise DataError(
         f"{names[column]} of candle {row} of {len(table)} is {numbers[column, row]!r}, and no step "
         f"of ten goes into all numbers of {' and '.join(names)}: round them to the market's steps"
     )
-
-
-def _units(numbers: NDArray[np.float64], decimals: int) -> Whole:
-    return np.rint(numbers * 10.0**decimals).astype(np.int64)
 
 
 def _counts(

@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument, UnknownTimeframe
+from gekko_lab.frames import steps
 from gekko_lab.frames.resample import resample
 from gekko_lab.frames.schemas import CANDLES_FULL, TIME, empty
 from gekko_lab.frames.spreads import usual_spread
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY
-from gekko_lab.simulation import aggregate, exact, keyed
+from gekko_lab.simulation import aggregate, keyed
 from gekko_lab.simulation.book import AHEAD, Around
 from gekko_lab.simulation.flow import CROWDED
 from gekko_lab.simulation.minutes import Market
@@ -123,8 +124,8 @@ class Series:
         columns = {
             "timestamp": pl.Series(opens * 1000, dtype=pl.Int64).cast(TIME),
             **prices,
-            "volume": exact.decimal(made.lots, step),
-            "quote_volume": exact.wide_decimal(made.cost_high, made.cost_low, decimals),  # type: ignore[arg-type]
+            "volume": steps.decimal(made.lots, step),
+            "quote_volume": steps.wide_decimal(made.cost_high, made.cost_low, decimals),  # type: ignore[arg-type]
             "trade_count": made.count,
         }
         return pl.DataFrame(columns, schema=CANDLES_FULL)

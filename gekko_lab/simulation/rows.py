@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from gekko_lab.frames import steps
 from gekko_lab.frames.schemas import (
     BOOK_SIDE,
     CANDLES_FULL,
     ORDER_BOOK,
+    QUOTES,
     SIDE,
-    SIMULATED_TRADES,
     TIME,
 )
-from gekko_lab.simulation import exact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gekko_lab.simulation.aggregate import Candles
-    from gekko_lab.simulation.book import Book
+    from gekko_lab.simulation.book import Book, Tops
     from gekko_lab.simulation.minutes import Market
-    from gekko_lab.simulation.tape import Tape
+    from gekko_lab.simulation.tape import Prints
 
 SIDES = pl.Series(["buy", "sell"], dtype=SIDE)
 _BOOK_SIDES = pl.Series(["bid", "ask"], dtype=BOOK_SIDE)
@@ -36,30 +36,35 @@ def candles(
     ticks, lots = market.price_decimals, market.amount_decimals
     costs = pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size)
     if quote_volume and made.cost_high is not None and made.cost_low is not None:
-        costs = pl.Series(exact.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+        costs = pl.Series(steps.wide_decimal(made.cost_high, made.cost_low, ticks + lots))
+    prices = np.empty((4, opens.size))
+    for column, units in zip(prices, (made.open, made.high, made.low, made.close), strict=True):
+        steps.decimal(units, ticks, out=column)
+    open_, high, low, close = prices
     columns = {
         "timestamp": _moments(opens),
-        "open": exact.decimal(made.open, ticks),
-        "high": exact.decimal(made.high, ticks),
-        "low": exact.decimal(made.low, ticks),
-        "close": exact.decimal(made.close, ticks),
-        "volume": exact.decimal(made.lots, lots),
+        "open": open_,
+        "high": high,
+        "low": low,
+        "close": close,
+        "volume": steps.decimal(made.lots, lots),
         "quote_volume": costs,
         "trade_count": made.count,
     }
     return pl.DataFrame(columns, schema=CANDLES_FULL)
 
 
-def trades(market: Market, made: Tape) -> pl.DataFrame:
-    """Give trades as a frame."""
-    columns = {
-        "timestamp": _moments(made.time),
-        "id": made.id,
-        "side": SIDES.gather((made.side < 0).astype(np.uint32)),
-        "price": exact.decimal(made.ticks, market.price_decimals),
-        "amount": exact.decimal(made.lots, market.amount_decimals),
-    }
-    return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+def trades(made: Prints, since: int, until: int) -> pl.DataFrame:
+    """Give the trades in [since, until) (milliseconds) as a frame."""
+    first, last = np.searchsorted(made.time, [since * 1000, until * 1000]).tolist()
+    columns = [
+        pl.Series("timestamp", made.time[first:last]).cast(TIME),
+        pl.Series("id", made.id[first:last]),
+        SIDES.gather(made.sell[first:last].astype(np.uint32)).alias("side"),
+        pl.Series("price", made.price[first:last]),
+        pl.Series("amount", made.amount[first:last]),
+    ]
+    return pl.DataFrame(columns)
 
 
 def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
@@ -73,10 +78,22 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
         "timestamp": _moments(np.full(level.size, time, dtype=np.int64)),
         "side": sides,
         "level": level,
-        "price": exact.decimal(ticks, market.price_decimals),
-        "amount": exact.decimal(lots, market.amount_decimals),
+        "price": steps.decimal(ticks, market.price_decimals),
+        "amount": steps.decimal(lots, market.amount_decimals),
     }
     return pl.DataFrame(columns, schema=ORDER_BOOK)
+
+
+def quotes(market: Market, time: NDArray[np.int64], made: Tops) -> pl.DataFrame:
+    """Give best quotes from some times on as a frame."""
+    columns = {
+        "timestamp": _moments(time),
+        "bid": steps.decimal(made.bids, market.price_decimals),
+        "ask": steps.decimal(made.asks, market.price_decimals),
+        "bid_amount": steps.decimal(made.bid_lots, market.amount_decimals),
+        "ask_amount": steps.decimal(made.ask_lots, market.amount_decimals),
+    }
+    return pl.DataFrame(columns, schema=QUOTES)
 
 
 def _moments(time: NDArray[np.int64]) -> pl.Series:

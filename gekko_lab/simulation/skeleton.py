@@ -3,6 +3,11 @@
 A factor is a log-value that moves by itself: the market as a whole, or what is particular to one
 currency. Its skeleton holds the value at the start of each day, the volatility at each hour and
 the day's shock. It grows with the latest day asked for, and its beginning never changes.
+
+References
+----------
+.. [1] Bollerslev, Generalized autoregressive conditional heteroskedasticity, Journal of
+   Econometrics 31, 1986.
 """
 
 from __future__ import annotations
@@ -63,6 +68,18 @@ class Shocks:
 
 
 @dataclass(frozen=True, slots=True)
+class Garch:
+    """A volatility that only remembers its own moves: a GARCH(1,1) by the minute [1]_.
+
+    How much the last squared move counts, and the last variance; 0 and 0 is geometric Brownian
+    motion.
+    """
+
+    alpha: float
+    beta: float
+
+
+@dataclass(frozen=True, slots=True)
 class Factor:
     """A log-value of its own.
 
@@ -80,6 +97,8 @@ class Factor:
         Its bursts of volatility.
     season : float
         Strength of the day's rhythm.
+    garch : Garch or None
+        Its volatility, if that isn't the usual one of many scales.
     """
 
     name: str
@@ -89,6 +108,7 @@ class Factor:
     regimes: float
     shocks: Shocks
     season: float
+    garch: Garch | None = None
 
     def stream(self, purpose: str) -> int:
         """Give the key of one of the factor's streams of randomness."""
@@ -132,6 +152,8 @@ def build(factor: Factor, days: int, market: Skeleton | None = None) -> Skeleton
     Without `market` it is the market itself; otherwise half of the volatility's variance, and all
     of the shocks, are the market's, whose skeleton is at least as long.
     """
+    if factor.garch is not None:
+        return _plain(factor, days)
     own = _fields(factor, days * HOURS + 1)
     sizes, minutes = _shocks(factor, days)
     shocks = shocks_by_hour(sizes, minutes)
@@ -141,6 +163,13 @@ def build(factor: Factor, days: int, market: Skeleton | None = None) -> Skeleton
         shocks += shocks_by_hour(market.sizes[:days], market.minutes[:days])
     variance = _day_variance(factor, hours, shocks)
     return Skeleton(factor, own, hours, sizes, minutes, _values(factor, variance))
+
+
+def _plain(factor: Factor, days: int) -> Skeleton:
+    """Walk a factor whose mean variance is the same on each day."""
+    hours, sizes = np.zeros(days * HOURS + 1), np.zeros(days)
+    minutes = np.zeros(days, dtype=np.int64)
+    return Skeleton(factor, hours, hours, sizes, minutes, _values(factor, np.ones(days)))
 
 
 def _fields(factor: Factor, count: int) -> NDArray[np.float64]:

@@ -73,15 +73,20 @@ _MIDDLE = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A quantile function: the value at each cell's left edge and its rise across the cell."""
+    """A quantile function: the value at each cell's left edge and its rise across the cell.
+
+    `pairs` holds both with a row a cell, as compiled loops read them.
+    """
 
     values: NDArray[np.float64]
     rises: NDArray[np.float64]
+    pairs: NDArray[np.float64]
 
     @classmethod
     def of(cls, knots: NDArray[np.float64]) -> Table:
         """Make a table from one knot more than it has cells."""
-        return cls(np.ascontiguousarray(knots[:-1]), knots[1:] - knots[:-1])
+        values, rises = np.ascontiguousarray(knots[:-1]), knots[1:] - knots[:-1]
+        return cls(values, rises, np.stack([values, rises], axis=1))
 
 
 def normal_quantile(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,7 +148,10 @@ RUN = Table.of(exact.exp(_E / 1.65))
 """Length of a run of orders on one side, Pareto with exponent 1.65 [Lillo, Mike, Farmer 2005]."""
 SIZE = Table.of(exact.exp(np.where(_Z > 3.0, _E / 1.6 + 1.57, 1.9 * _Z)))  # noqa: PLR2004
 """Weight of a fill within its minute: a lognormal body and, where it is as steep, a Pareto tail."""
-VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 24.0 / np.maximum(np.arange(20_001), 1)))
+_COUNT = np.maximum(np.arange(20_001), 1)
+VOLUME_SPREAD = np.sqrt(0.12 + exact.log(1.0 + 24.0 / _COUNT))
 """Standard deviation of a minute's log volume, by its number of trades."""
+SEEN = np.maximum(1.0 - 1.0 / np.sqrt(_COUNT), 0.0) ** 2
+"""How much of a path's extremes trades see, by their number."""
 STEP = Table.of(exact.exp(0.9 * _Z))
 """Size of a price step within its minute."""

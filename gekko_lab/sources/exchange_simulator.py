@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.simulation import Currency
-    from gekko_lab.simulation.parameters import Trend, Volatility
+    from gekko_lab.simulation.parameters import Process, Trend, Volatility
     from gekko_lab.simulation.presets import Preset
 
 TIMEFRAMES = (
@@ -54,6 +54,9 @@ class ExchangeSimulator:
     trend
         Where they go: "up", "down", "sideways", or "fibonacci" for bull and bear phases that
         last a Fibonacci number of days.
+    process
+        How volatility and activity move: "multiscale" as in real markets; "gbm" (geometric
+        Brownian motion) and "garch" (GARCH(1,1), `garch_alpha`, `garch_beta`) to compare with.
     currencies
         What is traded, as `gekko_lab.Currency`; by default those of the preset.
     **numbers
@@ -86,10 +89,12 @@ class ExchangeSimulator:
         seed: int = 0,
         volatility: Volatility = "moderate",
         trend: Trend = "fibonacci",
+        process: Process = "multiscale",
         currencies: Sequence[Currency] | None = None,
         **numbers: float,
     ) -> None:
         chosen: dict[str, Any] = {"volatility": volatility, "trend": trend, **numbers}
+        chosen["process"] = process
         numpys = not isinstance(seed, bool) and hasattr(seed, "__index__")
         chosen["seed"] = operator.index(seed) if numpys else seed
         if currencies is not None:
@@ -181,6 +186,7 @@ class ExchangeSimulator:
     def __repr__(self) -> str:
         shown, usual = self.parameters, presets.choose(self._preset, {})
         names = ["seed", "volatility", "trend"]
+        names += [] if shown.process == usual.process else ["process"]
         names += [n.name for n in NUMBERS if getattr(shown, n.name) != getattr(usual, n.name)]
         given = [] if self._preset is None else [repr(self._preset)]
         given += [f"{name}={getattr(shown, name)!r}" for name in names]

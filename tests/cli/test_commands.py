@@ -16,6 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import gekko_lab
+from gekko_lab import kernels
 from gekko_lab.cli import main
 from gekko_lab.errors import (
     AccessDenied,
@@ -94,6 +95,7 @@ def run(*arguments, **variables):
         (("simulate",), "--volatility"),
         (("symbols",), "--format {csv,json,parquet}"),
         (("info",), "usage: gekko-lab info"),
+        (("warmup",), "usage: gekko-lab warmup"),
     ],
     ids=repr,
 )
@@ -233,6 +235,27 @@ def test_simulate_without_choices_is_the_simulator(tmp_path, candles):
     assert_frame_equal(pl.read_parquet(file), candles)
 
 
+def test_simulate_takes_a_preset_and_a_process(tmp_path):
+    file = tmp_path / "candles.parquet"
+    choices = ["--preset", "thin", "--process", "gbm"]
+    assert main(["simulate", "LTC/EUR", "1m", *choices, *TEN_HOURS, "--out", str(file)]) == 0
+    source = gekko_lab.ExchangeSimulator("thin", process="gbm")
+    expected = gekko_lab.fetch(
+        source, "LTC/EUR", "1m", since="2024-01-01", until="2024-01-01T10:00"
+    )
+    assert_frame_equal(pl.read_parquet(file), expected)
+
+
+def test_warmup_says_whether_there_was_something_to_compile(capsys, monkeypatch):
+    for known, said in ((False, "are compiled"), (True, "were compiled already")):
+        monkeypatch.setattr(kernels, "are_compiled", lambda known=known: known)
+        assert main(["warmup"]) == 0
+        told = capsys.readouterr()
+        assert said in told.out
+        assert ("compiling" in told.err) is not known
+    assert kernels._loops.loaded
+
+
 def test_symbols_are_those_of_the_exchange(capsys, tmp_path):
     file = tmp_path / "symbols.parquet"
     assert main(["symbols", "simulator", "--out", str(file)]) == 0
@@ -252,6 +275,7 @@ def test_info_tells_versions_and_where_data_are_kept(capsys, data_dir):
     assert facts["polars"] == pl.__version__
     assert facts["data_dir"] == str(data_dir)
     assert facts["frame"] == "polars"
+    assert facts["loops"] in {"compiled", "not compiled yet"}
     assert facts["market"] == "lists kraken"
     assert facts["exchanges"].startswith(f"{len(gekko_lab.exchanges())}, ")
 

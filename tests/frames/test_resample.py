@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 
 import pandas as pd
@@ -410,7 +413,97 @@ def test_months_and_years_are_seen_again(width):
 def test_joining_twice_loses_no_candle():
     minutes = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=7 * 1440)
     once, twice = resample(minutes, "1h"), resample(resample(minutes, "20m"), "1h")
-    assert twice.drop("volume").equals(once.drop("volume"))
+    assert twice.equals(once)
+
+
+def simulated(exchange, symbol, timeframe, since, until, columns):
+    asked = {"since": since, "until": until, "columns": columns}
+    return gekko_lab.fetch(exchange, symbol, timeframe, **asked)
+
+
+@pytest.mark.parametrize("exchange", ["simulator", "simulator:thin"])
+@pytest.mark.parametrize("symbol", ["BTC/USDT", "LTC/EUR"])
+@pytest.mark.parametrize(
+    ("timeframe", "since", "until", "columns"),
+    [
+        ("1h", "2024-01-01", "2024-01-03", "full"),
+        ("4h", "2024-01-01", "2024-01-03", "full"),
+        ("1d", "2024-01-01", "2024-01-03", "full"),
+        ("1d", "2024-01-01", "2024-03-01", "base"),
+        ("1w", "2024-01-01", "2024-03-04", "base"),
+        ("1M", "2024-01-01", "2024-03-01", "base"),
+    ],
+)
+def test_minutes_make_the_candles_of_the_simulator(
+    exchange, symbol, timeframe, since, until, columns
+):
+    minutes = simulated(exchange, symbol, "1m", since, until, columns)
+    longer = simulated(exchange, symbol, timeframe, since, until, columns)
+    assert len(longer) > 0
+    assert resample(minutes, timeframe).equals(longer)
+    assert to_pandas(longer).equals(resample(to_pandas(minutes), timeframe))
+
+
+@pytest.mark.parametrize("exchange", ["simulator", "simulator:thin"])
+def test_joining_twice_makes_the_candles_of_the_simulator(exchange):
+    asked = (exchange, "BTC/USDT"), ("2024-01-01", "2024-01-08", "full")
+    minutes, weeks = (simulated(*asked[0], name, *asked[1]) for name in ("1m", "1w"))
+    hours = resample(minutes, "1h")
+    assert resample(resample(hours, "1d"), "1w").equals(weeks)
+
+
+def with_volumes(make_candles, volumes, name="volume"):
+    frame = make_candles(range(START, START + len(volumes) * MINUTE, MINUTE), full=True)
+    return frame.with_columns(pl.Series(name, volumes, dtype=pl.Float64))
+
+
+UNITS = st.lists(st.integers(0, 2**51), min_size=60, max_size=60)
+
+
+@settings(max_examples=40)
+@given(UNITS, st.integers(0, 16), st.sampled_from(["volume", "quote_volume"]))
+def test_volumes_are_summed_as_decimals_and_rounded_once(make_candles, units, decimals, name):
+    exact = [Decimal(one).scaleb(-decimals) for one in units]
+    frame = with_volumes(make_candles, [float(one) for one in exact], name)
+    assert resample(frame, "1h")[name].item() == float(sum(map(Fraction, exact)))
+
+
+def test_sums_that_a_float_does_not_count_are_right(make_candles):
+    volumes = [2.0**53 - 1.0] * 600  # 60 of them in an hour
+    hours = resample(with_volumes(make_candles, volumes), "1h")
+    assert hours["volume"].to_list() == [float(60 * (2**53 - 1))] * 10
+    weeks = with_volumes(make_candles, [2.0**52 + place for place in range(7 * 1440)])
+    total = sum(2**52 + place for place in range(7 * 1440))  # beyond 64 bits
+    assert resample(weeks, "1w")["volume"].item() == float(total)
+
+
+def test_a_step_of_the_caller_takes_calculated_volumes_for_what_they_mean(make_candles):
+    frame = with_volumes(make_candles, [0.1 + 0.2, 0.7, *[0.1] * 58])
+    assert resample(frame, "1h", step_size=0.1)["volume"].item() == 6.8
+    assert resample(frame, "1h", step_size=0.05)["volume"].item() == 6.8
+
+
+def test_volumes_off_the_step_of_the_caller_are_refused(make_candles):
+    frame = with_volumes(make_candles, [0.5] * 7 + [0.25] + [0.5] * 52)
+    text = r"candle 7 of 60 has volume=0\.25, which isn't a whole number of step_size=0\.1"
+    with pytest.raises(DataError, match=text):
+        resample(frame, "1h", step_size=0.1)
+    with pytest.raises(DataError, match=r"candle 0 of 60 has volume=0\.5"):
+        resample(frame, "1h", step_size=0.2)
+    with pytest.raises(InvalidArgument, match="step_size=0"):
+        resample(frame, "1h", step_size=0)
+
+
+def test_volumes_without_a_step_are_summed_as_floats(make_candles):
+    volumes = [1 / 3, 1e6, *[0.1] * 58]
+    frame = with_volumes(make_candles, volumes)
+    assert resample(frame, "1h")["volume"].item() == pytest.approx(math.fsum(volumes), rel=1e-14)
+
+
+def test_unknown_costs_leave_the_known_ones_exact(make_candles):
+    costs = [None, *[0.1] * 119]
+    frame = with_volumes(make_candles, costs, "quote_volume")
+    assert resample(frame, "1h")["quote_volume"].to_list() == [None, 6.0]
 
 
 def test_fragments_are_no_hours_when_the_present_width_is_told(make_candles):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from statistics import NormalDist
 
 import numpy as np
@@ -28,19 +27,6 @@ def test_log_agrees_with_the_c_library(x):
 @given(st.floats(-40.0, 40.0))
 def test_cos_turn_agrees_with_the_c_library(x):
     assert exact.cos_turn(np.array([x]))[0] == pytest.approx(math.cos(math.tau * x), abs=1e-12)
-
-
-@settings(deadline=None)
-@given(st.integers(0, 2**62), st.integers(0, 16))
-def test_decimals_are_the_nearest_doubles(units, decimals):
-    assert exact.decimal(np.array([units]), decimals)[0] == float(Fraction(units, 10**decimals))
-
-
-@settings(deadline=None)
-@given(st.integers(0, 2**40), st.integers(0, 2**50), st.integers(0, 16))
-def test_wide_decimals_are_the_nearest_doubles(high, low, decimals):
-    found = exact.wide_decimal(np.array([high]), np.array([low]), decimals)[0]
-    assert found == float(Fraction(high * 2**32 + low, 10**decimals))
 
 
 def test_rows_are_summed_from_left_to_right():

@@ -127,6 +127,24 @@ def test_the_top_leans_to_the_next_move(name):
     assert 0.35 < np.corrcoef(imbalance[known], following)[0, 1] < 0.7
 
 
+@pytest.mark.parametrize(("name", "symbol"), CASES)
+def test_quotes_are_the_first_level_of_the_book_after_each_moment(name, symbol):
+    market, since = MARKETS[name], T0 + 5 * HOUR + 1234
+    quotes = market.quotes(symbol, since, since + 6 * HOUR)
+    times = moments(market.trades(symbol, since, since + 6 * HOUR))
+    assert quotes["timestamp"].dt.epoch("ms").to_list() == times.tolist()
+    for row in (*range(20), *range(-20, 0)):
+        assert best(market.order_book(symbol, int(times[row]), 1)) == quotes.row(row)[1:]
+
+
+def test_quotes_of_days_are_those_of_their_parts():
+    market = MARKETS["thin"]
+    whole = market.quotes("XRP/BTC", T0, T0 + 3 * DAY)
+    cuts = [T0, T0 + 7 * HOUR, T0 + DAY, T0 + 2 * DAY + 1, T0 + 3 * DAY]
+    parts = pl.concat([market.quotes("XRP/BTC", *pair) for pair in pairwise(cuts)])
+    assert whole.equals(parts)
+
+
 def test_a_large_tick_is_the_usual_spread():
     since = T0 + 3 * HOUR
     times = moments(LARGE_TICK.trades("DOGE/USDT", since, since + HOUR).head(1500))
@@ -144,10 +162,10 @@ def test_there_is_a_book_from_the_first_moment_to_the_last():
 
 
 BOOKS = {
-    (None, "BTC/USDT", T0 + 12_345, 20): "27c895c5058a18e7",
-    (None, "GAIANUT/GAIABOLT", GENESIS, 5): "5c3a058ceda2e506",
-    ("thin", "XRP/BTC", T0 + 7 * HOUR, 50): "748e7dc7103d24cc",
-    ("fx", "EUR/USD", 4_070_908_800_123, 10): "03339ea21f602b8c",
+    (None, "BTC/USDT", T0 + 12_345, 20): "873671a09efa8bba",
+    (None, "GAIANUT/GAIABOLT", GENESIS, 5): "43f21dbdbd034b36",
+    ("thin", "XRP/BTC", T0 + 7 * HOUR, 50): "a2e128ca9741c445",
+    ("fx", "EUR/USD", 4_070_908_800_123, 10): "ff65303f7468d349",
 }
 
 

@@ -50,6 +50,8 @@ def test_a_preset_can_be_changed():
         ("thin", {"wobble": 1.0}, "no parameter 'wobble'.*spread"),
         ("thin", {"spread": 3.0}, "spread is 3.0: use a number from 0 to 2"),
         (None, {"season": -1.0}, "season is -1.0: use a number from 0 to 3"),
+        (None, {"process": "levy"}, "process is 'levy': use one of 'multiscale', 'gbm', 'garch'"),
+        (None, {"process": "garch", "garch_beta": 0.9}, "0.1 and garch_beta 0.9: .*less than 1"),
     ],
 )
 def test_what_makes_no_market_is_refused(name, changes, message):
@@ -75,8 +77,8 @@ def test_the_description_tells_of_every_number_and_currency():
     frame = describe(parameters)
     assert frame.schema == MEANING
     told = frame["parameter"].to_list()
-    assert told[:3] == ["seed", "volatility", "trend"]
-    assert told[3:] == [n.name for n in NUMBERS] + [c.code for c in parameters.currencies]
+    assert told[:4] == ["seed", "volatility", "trend", "process"]
+    assert told[4:] == [n.name for n in NUMBERS] + [c.code for c in parameters.currencies]
     assert frame.filter(parameter="annual_volatility")["value"].item() == "0.09"
 
 

@@ -12,33 +12,41 @@ from threading import Barrier
 import numpy as np
 import pytest
 
+import gekko_lab
 from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, Timeframe
 from gekko_lab.simulation import GENESIS, Parameters, SimulatedMarket
+from gekko_lab.simulation.presets import choose
 
 T0 = 1_704_067_200_000  # 2024-01-01
 T2099 = 4_070_908_800_000  # 2099-01-01
 
 WINDOWS = {
     # parameters, kind or timeframe, symbol, since, until (of a book: time, depth) -> digest
-    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "c81d75e2870f128f",
-    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "97f9c2f6cb3d36cd",
-    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "73daef640a788044",
-    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "41b846fb6a990913",
-    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "f9af51adfddf8a16",
-    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "a1c58d875dd307b0",
-    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "fbe68338fa5d2b75",
-    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "e2dfc29e3cb438ce",
-    ("", "book", "BTC/USDT", T0 + 12_345, 20): "27c895c5058a18e7",
-    ("", "book", "XRP/BTC", T2099, 100): "adc214064207abe6",
-    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "ef3140e89a59caba",
-    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "660b2bd74dc95b1d",
-    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "428709b7b86f4080",
+    ("", "1m", "BTC/USDT", GENESIS, GENESIS + DAY): "63562816aa028ec1",
+    ("", "1m", "BTC/USDT", T0, T0 + 3 * DAY): "3cf2ebef6ed2f8dd",
+    ("", "trades", "BTC/USDT", T0, T0 + HOUR): "2fd8bfba361cd8d7",
+    ("", "1s", "ETH/BTC", T0 + 100, T0 + 10 * MINUTE): "fe83357db9b62aed",
+    ("", "trades", "GAIANUT/GAIABOLT", T0, T0 + DAY): "075a36da38071b5f",
+    ("", "1w", "SOL/EUR", T0, T0 + 30 * DAY): "8976527ff78dd8f6",
+    ("", "1m", "XRP/BTC", T2099, T2099 + DAY): "51b23785055d9c81",
+    ("", "trades", "BTC/EUR", T2099 + 7 * HOUR, T2099 + 8 * HOUR): "cee550bff36c22af",
+    ("", "book", "BTC/USDT", T0 + 12_345, 20): "873671a09efa8bba",
+    ("", "book", "XRP/BTC", T2099, 100): "9e9156a43bf5e548",
+    ("low", "1h", "EUR/USDT", T0, T0 + 10 * DAY): "3f6848b5aeae6125",
+    ("up", "1d", "DOGE/USDT", T0, T0 + 10 * DAY): "83ffcf856c58be11",
+    ("down", "5m", "ADA/USDT", T0, T0 + DAY): "ed671102464ef091",
+    ("gbm", "trades", "ETH/USDT", T0, T0 + HOUR): "7ee1e66526cc986c",
+    ("garch", "1m", "ETH/USDT", T0, T0 + 2 * DAY): "a85b97f79f0547fe",
+    ("thin", "trades", "XRP/EUR", T0, T0 + DAY): "f2325b582f178446",
 }
 CHOICES = {
     "": Parameters(),
     "low": Parameters(seed=-3, volatility="low", trend="sideways"),
     "up": Parameters(seed=10**30, volatility="high", trend="up"),
     "down": Parameters(seed=1, trend="down"),
+    "gbm": Parameters(process="gbm"),
+    "garch": Parameters(process="garch"),
+    "thin": choose("thin", {"seed": 2}),
 }
 
 
@@ -50,10 +58,12 @@ def answer(market, kind, symbol, since, until):
     return market.candles(symbol, Timeframe.parse(kind), since, until, quote_volume=True)
 
 
+@pytest.mark.parametrize("loops", ["off", "on"])
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: " ".join(map(str, window)))
-def test_the_bytes_of_a_window_are_pinned(window, digest):
+def test_the_bytes_of_a_window_are_pinned(window, loops, digest):
     choice, *question = window
-    assert digest(answer(SimulatedMarket(CHOICES[choice]), *question)) == WINDOWS[window]
+    with gekko_lab.options(compile=loops):
+        assert digest(answer(SimulatedMarket(CHOICES[choice]), *question)) == WINDOWS[window]
 
 
 SCRIPT = """
@@ -75,11 +85,11 @@ def _vector_units() -> str:
     return " ".join(np.show_config(mode="dicts")["SIMD Extensions"].get("found", []))
 
 
-@pytest.mark.parametrize("hash_seed", ["1", "4242"])
-def test_another_process_without_vector_units_gives_the_same_bytes(hash_seed, digest):
+@pytest.mark.parametrize(("hash_seed", "loops"), [("1", "off"), ("4242", "on")])
+def test_another_process_without_vector_units_gives_the_same_bytes(hash_seed, loops, digest):
     script = SCRIPT.format(digest=inspect.getsource(digest), answer=inspect.getsource(answer))
     markets = {choice: SimulatedMarket(one) for choice, one in CHOICES.items()}
-    settings = {"PYTHONHASHSEED": hash_seed, "POLARS_MAX_THREADS": "1"}
+    settings = {"PYTHONHASHSEED": hash_seed, "POLARS_MAX_THREADS": "1", "GEKKO_LAB_COMPILE": loops}
     if hash_seed == "1":
         settings["NPY_DISABLE_CPU_FEATURES"] = _vector_units()
     # Asked in the opposite order, so that other things are already known.

@@ -1,0 +1,90 @@
+"""What the compiled loop in `kernels.minutes` asks for, in its order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gekko_lab.simulation import keyed, minutes_numpy, skeleton, tables
+from gekko_lab.simulation.flow import MOST, ORDER_PERIODS
+from gekko_lab.simulation.minutes import Minutes
+from gekko_lab.simulation.skeleton import FAST_PERIODS, MINUTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gekko_lab.simulation.factors import Window
+    from gekko_lab.simulation.minutes import Market
+
+_STREAMS = ("trading", "extremes", "volume")
+
+
+def make(market: Market, first: int, days: int, window: Window) -> Minutes:
+    """Make the candles of whole days from `first` on, counted from 1970."""
+    from gekko_lab.kernels import minutes as loops
+
+    size = days * MINUTES
+    # Columns in one piece of memory, for which the system has large pages.
+    whole, (share, reach) = np.empty((6, size), dtype=np.int64), np.empty((2, size))
+    periods = (*minutes_numpy.PERIODS, *ORDER_PERIODS)
+    loops.make(
+        first,
+        first - window.day,
+        window.factors,
+        np.array([window.share, window.start]),
+        (window.hours, window.pins, window.sizes, window.numbers),
+        window.minutes,
+        window.streams,
+        np.array(FAST_PERIODS),
+        keyed.weights(FAST_PERIODS),
+        _streams(market.stream),
+        np.array(periods),
+        keyed.weights(periods),
+        _numbers(market),
+        _seasons(market.season),
+        _tables(),
+        skeleton.DECAY,
+        _by_count(),
+        tuple(whole),
+        share,
+        reach,
+    )
+    minute = np.arange(first * MINUTES, first * MINUTES + size, dtype=np.int64)
+    open_, high, low, close, count, lots = whole
+    return Minutes(minute, open_, high, low, close, count, lots, share, reach)
+
+
+@lru_cache(maxsize=1024)
+def _streams(stream: int) -> NDArray[np.uint64]:
+    names = [(name,) for name in _STREAMS]
+    names += [(f"activity {period}",) for period in minutes_numpy.PERIODS]
+    lattices = [keyed.key(stream, "orders", period) for period in ORDER_PERIODS]
+    return np.array([*(keyed.key(stream, *name) for name in names), *lattices], dtype=np.uint64)
+
+
+@lru_cache(maxsize=64)
+def _seasons(strength: float) -> NDArray[np.float64]:
+    return np.stack([tables.activity_season(strength), tables.volatility_season(strength)])
+
+
+@lru_cache(maxsize=1)
+def _tables() -> NDArray[np.float64]:
+    return np.stack([tables.NORMAL.pairs, tables.EXPONENTIAL.pairs])
+
+
+@lru_cache(maxsize=1)
+def _by_count() -> NDArray[np.float64]:
+    return np.stack([tables.VOLUME_SPREAD, tables.SEEN])
+
+
+def _numbers(market: Market) -> NDArray[np.float64]:
+    """Give what the compiled loop needs to know, in its order."""
+    flow, twin = market.flow, minutes_numpy
+    widest = twin.widest(market)
+    activity = (flow.waves, twin.mean_of_waves(flow), twin.mean_level(flow), flow.bursts)
+    follows = (flow.heat, flow.surprise, market.rate, twin.FAR, float(twin.MOST_TRADES))
+    spread = (twin.CALM, widest, widest / twin.WIDER, twin.resting(market))
+    sides = (flow.orders, flow.follows, MOST, flow.bounce)
+    return np.array([*activity, *follows, *spread, market.scale, *sides, twin.usual_cost(market)])
