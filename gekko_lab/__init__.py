@@ -16,6 +16,7 @@ from gekko_lab import errors
 from gekko_lab.settings import options
 
 if TYPE_CHECKING:
+    from gekko_lab.calibration.calibration import calibrate
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.recorded import trades_from_candles
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
+    from gekko_lab.sources.exchange_replay import ExchangeReplay
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
     __version__: str
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CcxtMarketData",
     "Currency",
+    "ExchangeReplay",
     "ExchangeSimulator",
+    "calibrate",
     "candle_chart",
     "candles_from_trades",
     "errors",
@@ -58,7 +62,9 @@ __all__ = [
 _HOMES = {
     "CcxtMarketData": "gekko_lab.sources.ccxt_market_data",
     "Currency": "gekko_lab.simulation",
+    "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
     "exchanges": "gekko_lab.fetching.tables",

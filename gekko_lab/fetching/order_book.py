@@ -37,7 +37,8 @@ def fetch_order_book(
 ) -> Any:  # noqa: ANN401 (the frame option decides)
     """Give the order book of a market at a moment.
 
-    The simulator has one at any time since 2010; other exchanges' aren't served yet.
+    The simulator has one at any time since 2010, `ExchangeReplay` at any time of its recording;
+    other exchanges' aren't served yet.
 
     Parameters
     ----------

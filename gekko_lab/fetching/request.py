@@ -21,9 +21,6 @@ from gekko_lab.sources.registry import find_source
 if TYPE_CHECKING:
     from gekko_lab.sources.source import Source
 
-GRACE_MS = 2000
-"""An exchange may correct a candle for a moment after it has closed."""
-
 DEFAULT_LIMIT = 500
 
 _MOST_ROWS = 10**12
@@ -71,9 +68,10 @@ def read_candle_request(
             f"{source.exchange} has no candles of {timeframe!r}: choose one of {', '.join(names)}; "
             "gekko_lab.resample makes longer ones of shorter ones"
         )
-    width = Timeframe(width.count, width.unit, ask(lambda: source.paging(symbol, width)).anchor)
+    paging = ask(lambda: source.paging(symbol, width))
+    width = Timeframe(width.count, width.unit, paging.anchor)
     now = ask(source.now)
-    closed = width.floor(max(0, now - GRACE_MS))
+    closed = width.floor(max(0, now - paging.settles_ms))
     span = _read_span(source, since, until, now=now, closed=closed)
     span = Span(width.ceil(span.since), width.ceil(span.until))
     # An end beyond the forming candle asks for the future; one inside of it is "until now".

@@ -12,7 +12,8 @@ import time
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from threading import Lock, Thread
+from subprocess import DEVNULL, Popen
+from threading import Lock
 from typing import Final
 
 from gekko_lab.settings import options, shows_progress
@@ -32,13 +33,25 @@ class _Loops:
         self.lock = Lock()
         self.loaded = False
         self.missed_s = 0.0
-        self.thread: Thread | None = None
+        self.compiler: Popen[bytes] | None = None
 
     def load(self) -> None:
         _forget_stale()
         for name in LOOPS:
             import_module(f"gekko_lab.kernels.{name}").warm_up()
         self.loaded = True
+
+    def miss(self, numpy_s: float) -> None:
+        """Count what could have been done faster, and see to it that the next can."""
+        self.missed_s += numpy_s
+        if self.missed_s < _WARM_S:
+            return
+        if self.compiler is None and are_compiled():
+            self.load()
+        elif self.compiler is None and self.missed_s >= _COLD_S:
+            self.compiler = _start_compiler()
+        elif self.compiler is not None and self.compiler.poll() == 0:
+            self.load()
 
 
 _loops = _Loops()
@@ -48,7 +61,8 @@ def wanted(numpy_s: float) -> bool:
     """Tell whether to use compiled loops, for work that would take numpy so many seconds.
 
     The first calls say no. Once they have missed enough, loops that this machine has compiled
-    already are loaded at once; others are compiled in the background, and a line says so.
+    already are loaded at once; others are compiled by a process of its own, so that nobody waits
+    for it, and a line says so.
 
     Examples
     --------
@@ -66,12 +80,8 @@ def wanted(numpy_s: float) -> bool:
         warm_up()
         return True
     with _loops.lock:
-        _loops.missed_s += numpy_s
-        if _loops.missed_s >= _WARM_S and are_compiled():
-            _loops.load()
-        elif _loops.missed_s >= _COLD_S and _loops.thread is None:
-            _loops.thread = Thread(target=_compile, name="gekko_lab compiler", daemon=True)
-            _loops.thread.start()
+        if not _loops.loaded:
+            _loops.miss(numpy_s)
     return _loops.loaded
 
 
@@ -86,7 +96,8 @@ def warm_up() -> float:
 
 def are_compiled() -> bool:
     """Tell whether this machine has compiled every module of loops, as far as it can be seen."""
-    kept = {path.name.partition(".")[0] for path in _kept()}
+    newest = _newest_source()
+    kept = {path.name.partition(".")[0] for path in _kept() if path.stat().st_mtime >= newest}
     return kept.issuperset(LOOPS)
 
 
@@ -96,27 +107,34 @@ def _kept() -> list[Path]:
     return list((_HOME / "__pycache__").glob(f"*.py{version}.nbi"))
 
 
+def _newest_source() -> float:
+    return max(path.stat().st_mtime for path in _HOME.glob("*.py"))
+
+
 def _forget_stale() -> None:
     """Forget what was compiled before the newest source.
 
     numba looks at the file of a loop alone, not at those of the loops that it calls.
     """
-    newest = max(path.stat().st_mtime for path in _HOME.glob("*.py"))
+    newest = _newest_source()
     for path in _kept():
         with suppress(OSError):
             if path.stat().st_mtime < newest:
                 path.unlink()
 
 
-def _compile() -> None:
-    _announce(
-        "gekko_lab: compiling fast loops in the background, once on this machine; until then "
-        "numpy does the work (gekko-lab warmup does it ahead)"
-    )
-    _loops.load()
+def _start_compiler() -> Popen[bytes]:
+    """Compile in another process: here, numba would hold up everything and change all filters.
 
-
-def _announce(line: str) -> None:
+    Those are the filters of warnings, which belong to all threads.
+    """
     if shows_progress(options.progress):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(
+            "gekko_lab: compiling fast loops, once on this machine; until then numpy does the work "
+            "(gekko-lab warmup does it ahead)\n"
+        )
         sys.stderr.flush()
+    code = "from gekko_lab import kernels; kernels.warm_up()"
+    return Popen(  # noqa: S603 (our own code)
+        [sys.executable, "-c", code], stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
+    )

@@ -4,7 +4,8 @@ From the ground up: `exact` arithmetic, quantile `tables`, `keyed` randomness; e
 `skeleton` and the `paths` of its minutes, put together to prices in `factors`; how orders behave in
 `flow`, one-minute candles in `minutes`, their trades in `tape` and the order book in `book`;
 `presets` are markets by name; `history` gives any stretch of both, `aggregate` longer and
-shorter candles, `rows` frames, and `market` is the door.
+shorter candles, `rows` frames, and `market` is the door. `recorded` makes trades for candles of
+any market, `recorded_series` and `recorded_market` a market of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from gekko_lab.simulation.parameters import (
     Currency,
     Parameters,
 )
+from gekko_lab.simulation.recorded_market import RecordedMarket
 
 __all__ = [
     "CURRENCIES",
@@ -26,5 +28,6 @@ __all__ = [
     "MODEL_VERSION",
     "Currency",
     "Parameters",
+    "RecordedMarket",
     "SimulatedMarket",
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MARKET = ""
 _LASTING = {"up": 1, "down": -1}
+_EARLY_DAYS = 1_024  # are made at once for who asks for no later one
 _LEAST_DAYS = 6_144  # to the end of October 2026
 
 
@@ -128,7 +129,8 @@ class Factors:
         kept = self._skeletons.get(code)
         if kept is not None and kept.days >= days:
             return kept
-        days = max(_LEAST_DAYS, days + days // 4)
+        least = _EARLY_DAYS if days <= _EARLY_DAYS else _LEAST_DAYS
+        days = max(least, days + days // 4)
         market = None if code == _MARKET else self._grown(_MARKET, days)
         made = skeleton.build(self._factors[code], days, market)
         self._skeletons[code] = made

@@ -237,9 +237,7 @@ class SimulatedMarket:
         _check_time("time", time)
         if not GENESIS <= time < HORIZON:
             raise InvalidArgument(f"time is {time}: use one from {GENESIS} (2010) until {HORIZON}")
-        if not 1 <= _check_whole("depth", depth, "numbers of levels") <= _MOST_LEVELS:
-            raise InvalidArgument(f"depth is {depth}: use 1 to {_MOST_LEVELS} levels")
-        made = book.book(market, self._history.around(market, time), depth)
+        made = book.book(market, self._history.around(market, time), check_depth(depth))
         return rows.order_book(market, time, made)
 
     def quotes(self, symbol: str, since: int, until: int) -> pl.DataFrame:
@@ -303,6 +301,13 @@ class SimulatedMarket:
         if quote_volume:
             made = aggregate.with_cost(made, opens, self._history.tapes(market, first, last))
         return rows.candles(market, opens, made, quote_volume=quote_volume)
+
+
+def check_depth(depth: int) -> int:
+    """Give a number of levels back that an order book can have on each side."""
+    if not 1 <= _check_whole("depth", depth, "numbers of levels") <= _MOST_LEVELS:
+        raise InvalidArgument(f"depth is {depth}: use 1 to {_MOST_LEVELS} levels")
+    return depth
 
 
 def _check_window(since: int, until: int) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -11,20 +12,24 @@ from numpy.typing import NDArray
 
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType
 from gekko_lab.frames import steps
-from gekko_lab.frames.checks import check_candles
+from gekko_lab.frames.checks import check_candles, times_of
 from gekko_lab.frames.convert import like, to_candles
 from gekko_lab.frames.resample import find_timeframe
-from gekko_lab.frames.schemas import TIME, TRADES, empty
+from gekko_lab.frames.schemas import SIMULATED_TRADES, TIME, empty
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.simulation import keyed, tape
 from gekko_lab.simulation.minutes import Minutes
 from gekko_lab.simulation.rows import sides
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # Whole numbers of steps.
 Whole = NDArray[np.int64]
 
 _FEWEST, _MOST = 1, 5_000
+_BLOCK_TRADES = 1 << 15
 _USUAL = 30.0  # trades of a candle with the frame's mean volume, where nothing tells their number
 _PRICES = ("open", "high", "low", "close")
 
@@ -46,7 +51,8 @@ def trades_from_candles(
     ----------
     candles : polars or pandas frame
         Candles of any market, such as recorded ones, as `fetch` returns them. With a column
-        `trade_count` the number of trades is taken from it, where it isn't too small.
+        `trade_count` the number of trades is taken from it, where it isn't too small; a candle has
+        5000 at the most.
     timeframe
         Their width; by default the one that their spacing shows. Calendar months are too long.
     seed
@@ -77,32 +83,109 @@ def trades_from_candles(
     >>> trades["price"].max() == hours["high"].max()
     True
     """
-    _check_parameters(seed, trades_per_candle)
     table = to_candles(candles)
-    width = _width(table, timeframe)
-    check_candles(table, width)
-    if table.is_empty():
-        return like(empty(TRADES), candles)
-    numbers = {name: table[name].to_numpy() for name in (*_PRICES, "volume")}
-    tick = _decimals(table, *_PRICES)
-    prices = {name: steps.to_steps(numbers[name], tick) for name in _PRICES}
-    step = _decimals(table, "volume")
-    count, finer = _counts(
-        table, prices, steps.to_steps(numbers["volume"], step), trades_per_candle
-    )
-    step += finer
-    width_ms = width.milliseconds or 0
-    opens = table["timestamp"].dt.epoch("ms").to_numpy()
-    rows = Minutes(
-        minute=(opens - width.origin) // width_ms,
-        **prices,
-        count=count,
-        lots=steps.to_steps(numbers["volume"], step),
-    )
-    made = tape.tape(keyed.key("recorded", operator.index(seed)), rows, width_ms=width_ms)
-    price = _prices(made, rows, numbers, tick)
-    amount = steps.decimal(made.lots, step)
-    return like(_frame(made, price, amount, width.origin), candles)
+    made = Recording.of(table, timeframe, seed=seed, trades_per_candle=trades_per_candle)
+    blocks = [made.trades(*block) for block in made.blocks(0, len(table))]
+    trades = pl.concat([empty(SIMULATED_TRADES), *blocks])
+    return like(trades.with_columns(pl.col("id").cast(pl.String)), candles)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Recorded candles in whole units, whose trades can be made a few rows at a time.
+
+    A row's trades don't depend on which other rows are made along with it, so that any slice of
+    the rows gives a slice of the tape.
+
+    Attributes
+    ----------
+    candles : polars.DataFrame
+        As they were given, checked.
+    width : Timeframe
+        Of the candles.
+    opens : ndarray
+        Open times, milliseconds UTC.
+    rows : Minutes
+        The candles in ticks and lots, counted in widths.
+    tick, step : int
+        Decimals of prices and of the trades' amounts.
+    stream : int
+        The key of their randomness.
+    """
+
+    candles: pl.DataFrame
+    width: Timeframe
+    opens: Whole
+    rows: Minutes
+    tick: int
+    step: int
+    stream: int
+
+    @classmethod
+    def of(
+        cls,
+        table: pl.DataFrame,
+        timeframe: str | None,
+        *,
+        seed: int,
+        trades_per_candle: float | None,
+    ) -> Recording:
+        """Read candles; raises as `trades_from_candles` does."""
+        _check_parameters(seed, trades_per_candle)
+        width = _width(table, timeframe)
+        check_candles(table, width)
+        tick, step = _decimals(table, *_PRICES), _decimals(table, "volume")
+        prices = {name: steps.to_steps(table[name].to_numpy(), tick) for name in _PRICES}
+        volumes = table["volume"].to_numpy()
+        lots = steps.to_steps(volumes, step)
+        count, finer = _counts(table, prices, lots, trades_per_candle)
+        opens = times_of(table).to_numpy()
+        return cls(
+            candles=table,
+            width=width,
+            opens=opens,
+            rows=Minutes(
+                minute=(opens - width.origin) // width.shortest,
+                **prices,
+                count=count,
+                lots=steps.to_steps(volumes, step + finer),
+            ),
+            tick=tick,
+            step=step + finer,
+            stream=keyed.key("recorded", operator.index(seed)),
+        )
+
+    def tape(self, first: int, last: int) -> tape.Tape:
+        """Make the trades of the rows [first, last)."""
+        made = tape.tape(self.stream, self.rows[first:last], width_ms=self.width.shortest)
+        return replace(made, time=made.time + self.width.origin)
+
+    def trades(self, first: int, last: int) -> pl.DataFrame:
+        """Give the trades of the rows [first, last), in the columns of `SIMULATED_TRADES`."""
+        made = self.tape(first, last)
+        row = np.repeat(np.arange(first, last), self.rows.count[first:last])
+        columns = {
+            "timestamp": pl.Series(made.time * 1000, dtype=pl.Int64).cast(TIME),
+            "id": made.id,
+            "side": sides((made.side < 0).astype(np.uint8)),
+            "price": self.prices(made.ticks, row),
+            "amount": steps.decimal(made.lots, self.step),
+        }
+        return pl.DataFrame(columns, schema=SIMULATED_TRADES)
+
+    def blocks(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Cut the rows [first, last) into pieces whose trades stay in the CPU's cache."""
+        block = np.cumsum(self.rows.count[first:last]) // _BLOCK_TRADES
+        ends = [*(np.flatnonzero(np.diff(block)) + 1 + first).tolist(), last]
+        yield from zip([first, *ends], ends, strict=False)
+
+    def prices(self, ticks: Whole, row: Whole) -> NDArray[np.float64]:
+        """Give prices as the rows they belong to have them, to the last bit of their floats."""
+        price = steps.decimal(ticks, self.tick)
+        for name in _PRICES:
+            same = ticks == getattr(self.rows, name)[row]
+            price[same] = self.candles[name].to_numpy()[row[same]]
+        return price
 
 
 def _check_parameters(seed: object, trades_per_candle: object) -> None:
@@ -186,30 +269,3 @@ def _wanted(table: pl.DataFrame, lots: Whole, trades_per_candle: float | None) -
     mean = float(traded.mean()) if traded.size else 1.0
     share = lots / mean * (_USUAL if trades_per_candle is None else trades_per_candle)
     return np.rint(share).astype(np.int64)
-
-
-def _prices(
-    made: tape.Tape, rows: Minutes, numbers: dict[str, NDArray[np.float64]], tick: int
-) -> NDArray[np.float64]:
-    """Give prices as the candles have them, to the last bit of their floats."""
-    price = steps.decimal(made.ticks, tick)
-    row = np.repeat(np.arange(rows.count.size), rows.count)
-    for name in _PRICES:
-        same = made.ticks == getattr(rows, name)[row]
-        price[same] = numbers[name][row[same]]
-    return price
-
-
-def _frame(
-    made: tape.Tape, price: NDArray[np.float64], amount: NDArray[np.float64], origin: int
-) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "timestamp": pl.Series((made.time + origin) * 1000, dtype=pl.Int64).cast(TIME),
-            "id": pl.Series(made.id).cast(pl.String),
-            "side": sides((made.side < 0).astype(np.uint8)),
-            "price": price,
-            "amount": amount,
-        },
-        schema=TRADES,
-    )

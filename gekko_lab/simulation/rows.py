@@ -78,12 +78,12 @@ def order_book(market: Market, time: int, made: Book) -> pl.DataFrame:
     """Give a book as a frame."""
     counts = made.bids.size, made.asks.size
     level = np.concatenate([np.arange(1, count + 1) for count in counts])
-    sides = _BOOK_SIDES.gather(np.repeat(np.array([0, 1], dtype=np.uint32), counts))
+    side = _BOOK_SIDES.gather(np.repeat(np.array([0, 1], dtype=np.uint32), counts))
     ticks = np.concatenate([made.bids, made.asks])
     lots = np.concatenate([made.bid_lots, made.ask_lots])
     columns = {
         "timestamp": _moments(np.full(level.size, time, dtype=np.int64)),
-        "side": sides,
+        "side": side,
         "level": level,
         "price": steps.decimal(ticks, market.price_decimals),
         "amount": steps.decimal(lots, market.amount_decimals),

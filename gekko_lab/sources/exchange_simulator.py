@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.parameters import Process, Trend, Volatility
     from gekko_lab.simulation.presets import Preset
 
-_TIMEFRAMES = (
+TIMEFRAMES = (
     *("1s", "5s", "15s", "30s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h"),
     *("12h", "1d", "3d", "1w", "1M"),
 )
+"""The usual candle widths, shortest first."""
+
 _PAGE_MINUTES = 366 * 1440  # a page is at most what a year of minutes takes to make
 _TRADE_WINDOW = 6 * 3_600_000
 
@@ -138,7 +140,7 @@ class ExchangeSimulator:
 
     def timeframes(self) -> Sequence[str]:
         """Give the names of the candle widths that are served, shortest first."""
-        return _TIMEFRAMES
+        return TIMEFRAMES
 
     def paging(self, symbol: str, timeframe: Timeframe) -> Paging:
         """Tell how candles are handed out: a year of minutes at a time, none missing."""

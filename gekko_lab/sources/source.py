@@ -35,6 +35,8 @@ class Paging:
         The rules are known; otherwise they are guessed and the answer is only checked.
     anchor : int or None
         The open time that fixed widths count from where it isn't the usual one.
+    settles_ms : int
+        How long after its close a candle may still be corrected.
     """
 
     page_size: int
@@ -44,6 +46,7 @@ class Paging:
     newest_only: bool = False
     exact: bool = True
     anchor: int | None = None
+    settles_ms: int = 2000
 
 
 @dataclass(frozen=True, slots=True)

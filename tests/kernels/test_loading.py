@@ -47,23 +47,53 @@ def test_loops_that_are_compiled_are_loaded_once_they_have_been_missed(loops, co
     assert len(loops.times) == 1
 
 
-def test_others_are_compiled_in_the_background_while_numpy_works(loops, compiled, capsys):
+class Compiler:
+    """A process that compiles until it is told to end."""
+
+    def __init__(self):
+        self.code = None
+
+    def poll(self):
+        return self.code
+
+
+def test_others_are_compiled_elsewhere_while_numpy_works(loops, compiled, monkeypatch):
     compiled(False)
+    started = []
+    monkeypatch.setattr(
+        kernels, "_start_compiler", lambda: started.append(Compiler()) or started[0]
+    )
     assert not kernels.wanted(3.0)
+    assert not started
+    assert not any(kernels.wanted(4.0) for _ in range(3))
+    assert len(started) == 1
     assert not loops.times
-    with gekko_lab.options(progress="on"):
-        kernels.wanted(4.0)
-    loops.thread.join()
+    started[0].code = 0
     assert kernels.wanted(0.0)
     assert len(loops.times) == 1
 
 
-def test_compiling_is_announced_where_progress_is(loops, capsys):
+def test_a_compiler_that_failed_is_not_asked_again(loops, compiled, monkeypatch):
+    compiled(False)
+    started = []
+    monkeypatch.setattr(
+        kernels, "_start_compiler", lambda: started.append(Compiler()) or started[0]
+    )
+    kernels.wanted(10.0)
+    started[0].code = 1
+    assert not any(kernels.wanted(10.0) for _ in range(3))
+    assert len(started) == 1
+    assert not loops.times
+
+
+def test_the_compiler_compiles_and_is_announced_where_progress_is(capsys):
     with gekko_lab.options(progress="on"):
-        kernels._compile()
+        compiler = kernels._start_compiler()
     assert "gekko-lab warmup does it ahead" in capsys.readouterr().err
+    assert compiler.wait(timeout=120) == 0
+    assert kernels.are_compiled()
     with gekko_lab.options(progress="off"):
-        kernels._compile()
+        kernels._start_compiler().wait(timeout=120)
     assert not capsys.readouterr().err
 
 

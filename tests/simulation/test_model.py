@@ -129,7 +129,7 @@ def test_volatility_is_ordered():
 
 
 def _growth(trend, seed):
-    values = Factors(Parameters(seed=seed, trend=trend))._skeleton("", 1).values
+    values = Factors(Parameters(seed=seed, trend=trend))._skeleton("", 365 * 10).values
     return values[365 * 10] - values[0]
 
 

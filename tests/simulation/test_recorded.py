@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import gekko_lab
 from gekko_lab.errors import DataError, InvalidArgument, InvalidType
 from gekko_lab.frames.schemas import CANDLES, TIME, TRADES, empty
+from gekko_lab.simulation.recorded import Recording
 
 START = 1_704_067_200_000
 MINUTE = 60_000
@@ -172,3 +174,35 @@ def test_seeds_of_numpy_are_seeds():
     assert numpys.equals(gekko_lab.trades_from_candles(minutes, seed=7))
     with pytest.raises(InvalidType, match="trades_per_candle='3'"):
         gekko_lab.trades_from_candles(minutes, trades_per_candle="3")
+
+
+@pytest.fixture(scope="module", params=["1m", "1w"])
+def recording(request):
+    """Candles with gaps and all their trades."""
+    asked = {"until": "2024-01-01", "limit": {"1m": 300, "1w": 30}[request.param]}
+    candles = gekko_lab.fetch("simulator", "ETH/USDT", request.param, **asked)
+    candles = candles.filter(pl.int_range(pl.len()) % 7 != 3)
+    made = Recording.of(candles, request.param, seed=5, trades_per_candle=None)
+    return made, gekko_lab.trades_from_candles(candles, request.param, seed=5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=st.integers(0, 300), count=st.integers(0, 300))
+def test_the_trades_of_some_rows_are_a_slice_of_all_trades(recording, first, count):
+    made, whole = recording
+    size = len(made.candles)
+    first, last = min(first, size), min(first + count, size)
+    opens = [*made.candles["timestamp"], whole["timestamp"][-1] + timedelta(1)]
+    window = pl.col("timestamp").is_between(opens[first], opens[last], closed="left")
+    found = made.trades(first, last).with_columns(pl.col("id").cast(pl.String))
+    assert found.equals(whole.filter(window))
+
+
+def test_pieces_of_a_recording_cover_its_rows_once_and_are_small():
+    candles = gekko_lab.fetch("simulator", "BTC/USDT", "1h", until="2024-01-01", limit=4000)
+    made = Recording.of(candles, "1h", seed=0, trades_per_candle=100)
+    blocks = list(made.blocks(10, 3990))
+    assert [row for block in blocks for row in range(*block)] == list(range(10, 3990))
+    counts = [made.rows.count[slice(*block)].sum() for block in blocks]
+    assert len(blocks) > 5
+    assert max(counts) <= 2**15 + 5000
