@@ -135,7 +135,7 @@ def _room(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.floa
     most = 1
     for count in counts:
         most = max(most, count)
-    return np.empty((7, most), np.int64), np.empty((3, most))
+    return np.empty((7, most), np.int64), np.empty((3, most + 2))
 
 
 @inlined
@@ -167,7 +167,7 @@ def _minute(
         moves[place] = within(move, place)
         new[place] = chance(fills[place], 0) < orders[0]
     new[0] = 1
-    _gaps(elapsed, path, fills, new, streams, minute, tables, hesitates)
+    _gaps(elapsed, path, real[0], fills, new, streams, minute, tables, hesitates)
     _sides(side, new, streams, minute, tables[3], share, candle)
     _walk(walk, clock, path, ticks, moves, side, tables[2], orders)
     _path(path, walk, clock, side, candle, reach)
@@ -181,6 +181,7 @@ def _minute(
 def _gaps(
     elapsed: NDArray[np.int64],
     gap: NDArray[np.float64],
+    pace: NDArray[np.float64],
     fills: NDArray[np.uint64],
     new: NDArray[np.int64],
     streams: NDArray[np.uint64],
@@ -193,14 +194,13 @@ def _gaps(
     count = elapsed.size
     for place in range(count):
         gap[place] = fine(tables[0], fills[place], 40)
-    for stretch in range((count + 3) // 4):
-        pace = fine(tables[4], within(short, stretch), 40)
-        for place in range(4 * stretch, min(4 * stretch + 4, count)):
-            gap[place] *= pace
-    for stretch in range((count + 31) // 32):
-        pace = fine(tables[4], within(long, stretch), 40)
-        for place in range(32 * stretch, min(32 * stretch + 32, count)):
-            gap[place] *= pace
+    quick, slow = (count + 3) // 4, (count + 31) // 32
+    for stretch in range(quick):
+        pace[stretch] = fine(tables[4], within(short, stretch), 40)
+    for stretch in range(slow):
+        pace[quick + stretch] = fine(tables[4], within(long, stretch), 40)
+    for place in range(count):
+        gap[place] = gap[place] * pace[place >> 2] * pace[quick + (place >> 5)]
     if hesitates:
         for place in range(count):
             gap[place] *= fine(tables[5], within(base, place), 40)
