@@ -24,7 +24,9 @@ from gekko_lab.simulation.presets import choose
 
 START = 1_704_067_200_000  # 2024-01-01
 NEEDED = 0.9
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS, README = HERE / "results", HERE / "README.md"
+BEGIN, END = "<!-- realism: written by realism.py -->", "<!-- end of realism -->"
 MINUTES = Timeframe.parse("1m")
 
 
@@ -104,17 +106,48 @@ def main() -> None:
     asked = parser.parse_args()
     seeds = range(asked.first, asked.first + asked.seeds)
     work = (delayed(report)(asked.preset, seed, asked.days, tuple(asked.symbols)) for seed in seeds)
-    reports = pl.concat(Parallel(n_jobs=asked.jobs)(work))
-    table = judge(reports)
-    with pl.Config(
-        tbl_rows=-1, tbl_cols=-1, fmt_str_lengths=44, float_precision=3, tbl_width_chars=140
-    ):
+    table = judge(pl.concat(Parallel(n_jobs=asked.jobs)(work)))
+    shown = {"tbl_rows": -1, "tbl_cols": -1, "fmt_str_lengths": 44, "float_precision": 3}
+    with pl.Config(**shown, tbl_width_chars=150):
         print(table.drop("judged"))
     missed = table.filter(pl.col("verdict") == False)["fact"].to_list()  # noqa: E712 (nulls aren't)
     print(f"{asked.preset}: missed {', '.join(missed) or 'none'}")
+    result = {
+        "seeds": asked.seeds,
+        "first": asked.first,
+        "days": asked.days,
+        "facts": table.to_dicts(),
+    }
     RESULTS.mkdir(exist_ok=True)
-    name = f"realism-{asked.preset}.json"
-    (RESULTS / name).write_text(json.dumps(table.to_dicts(), indent=1) + "\n")
+    file = RESULTS / f"realism-{asked.preset}.json"
+    file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_table()
+
+
+def write_table() -> None:
+    """Write what is known of both presets into the README."""
+    files = {name: RESULTS / f"realism-{name}.json" for name in ("liquid", "thin")}
+    known = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+    rows = ["| fact | " + " | ".join(f"{name}: band | mean ± sd | seeds" for name in known) + " |"]
+    rows.append("| --- |" + " --- | ---: | ---: |" * len(known))
+    facts = zip(*(result["facts"] for result in known.values()), strict=True)
+    rows += [
+        f"| {both[0]['fact']} {both[0]['name']} | " + " | ".join(map(cells, both)) + " |"
+        for both in facts
+    ]
+    text = README.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    told = "\n".join(rows)
+    README.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def cells(fact: dict[str, object]) -> str:
+    low, high = (("" if fact[key] is None else f"{fact[key]:g}") for key in ("low", "high"))
+    if not fact["judged"]:
+        return f"| {fact['mean']:.3g} ± {fact['sd']:.2g} | "
+    share = "mean" if fact["by"] == "mean" else f"{fact['share']:.0%}"
+    verdict = "" if fact["verdict"] else " **missed**"
+    return f"{low} … {high} | {fact['mean']:.3g} ± {fact['sd']:.2g} | {share}{verdict}"
 
 
 if __name__ == "__main__":
