@@ -217,7 +217,8 @@ def test_single_trades_books_and_tickers_are_there_too(series, prints, book, quo
         assert trades.coverage().held == [Span(START, START + 9)]
         assert books.read().frame.equals(book([(0, 5.0)]))
         assert tickers.read().frame.equals(quotes([0]))
-        assert all(each.fold() for each in (trades, books, tickers)) or True
+        for each in (trades, books, tickers):
+            each.fold()
     for one, row in (
         (trades, (START, "a", "hold", 1.0, 0.5)),
         (trades, (START, 5, "buy", 1.0, 0.5)),
