@@ -66,10 +66,13 @@ def read(file: Path) -> Content:
 def stamp(file: Path) -> tuple[bytes, int]:
     """Give generation and size of a journal, without reading it."""
     try:
-        with file.open("rb", buffering=0) as opened:
-            return opened.read(HEADER), os.fstat(opened.fileno()).st_size
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         return b"", 0
+    try:
+        return os.read(descriptor, HEADER), os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
 
 
 def parse(content: bytes) -> Content:

@@ -9,8 +9,10 @@ than 5m, a year of those shorter than 4h, else all; a day of everything that isn
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.datalog import names
@@ -19,7 +21,7 @@ from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END, HOUR, MINUTE, Timeframe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 Kind = Literal["candles", "trades", "order_book", "ticker"]
@@ -121,17 +123,8 @@ class Key:
 
     def period_named(self, name: str) -> Span | None:
         """Give the period of a file by its name, or None if it is none of ours."""
-        stem = name.removesuffix(".parquet")
-        if self.period is None:
-            return Span(0, END) if name == f"{_ALL}.parquet" else None
-        try:
-            begin = datetime.strptime(stem, _FORMATS[self.period.unit]).replace(tzinfo=UTC)
-        except ValueError:
-            return None
-        if begin.year < 1970:  # noqa: PLR2004 (where times begin)
-            return None
-        span = self.period_at(int(begin.timestamp()) * 1000)
-        return span if self.file_name(span) == name else None
+        span = _period_named(name, None if self.period is None else self.period.unit)
+        return span if span is not None and self.file_name(span) == name else None
 
     def names(self) -> tuple[str, str, str]:
         """Give exchange, symbol and timeframe."""
@@ -139,6 +132,18 @@ class Key:
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.exchange, self.symbol, self.timeframe or self.kind)))
+
+
+@lru_cache(maxsize=4096)
+def _period_named(name: str, unit: str | None) -> Span | None:
+    if unit is None:
+        return Span(0, END)
+    try:
+        begin = datetime.strptime(name, f"{_FORMATS[unit]}.parquet").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    since = int(begin.timestamp()) * 1000
+    return Span(since, Timeframe(1, unit).next(since)) if since >= 0 else None
 
 
 def identity_of(exchange: object) -> str:
@@ -152,24 +157,30 @@ def find_keys(root: Path, kinds: Iterable[Kind] = KINDS) -> list[Key]:
     for kind in kinds:
         for base in (root / kind, root / "journals" / kind):
             for exchange_folder, exchange in _decoded(base, "exchange"):
-                for symbol_folder, symbol in _decoded(exchange_folder, "symbol"):
-                    if kind != "candles":
-                        found.add(Key(kind, exchange, symbol))
-                        continue
-                    for folder in _folders(symbol_folder):
-                        timeframe = names.decode_timeframe(folder.name)
-                        if timeframe is not None:
-                            found.add(Key(kind, exchange, symbol, timeframe))
+                for folder, symbol in _decoded(exchange_folder, "symbol"):
+                    found.update(_keys_in(folder, kind, exchange, symbol))
     return sorted(found)
 
 
-def _decoded(base: Path, field: str) -> list[tuple[Path, str]]:
-    pairs = [(folder, names.decode(field, folder.name)) for folder in _folders(base)]
-    return [(folder, value) for folder, value in pairs if value is not None]
+def _keys_in(folder: str, kind: Kind, exchange: str, symbol: str) -> Iterator[Key]:
+    if kind != "candles":
+        yield Key(kind, exchange, symbol)
+        return
+    for _, name in _folders(folder):
+        timeframe = names.decode_timeframe(name)
+        if timeframe is not None:
+            yield Key(kind, exchange, symbol, timeframe)
 
 
-def _folders(base: Path) -> list[Path]:
+def _decoded(base: str | Path, field: str) -> list[tuple[str, str]]:
+    pairs = [(path, names.decode(field, name)) for path, name in _folders(base)]
+    return [(path, value) for path, value in pairs if value is not None]
+
+
+def _folders(base: str | Path) -> list[tuple[str, str]]:
+    """Give path and name of each folder, as text: paths as objects cost more than reading them."""
     try:
-        return [each for each in base.iterdir() if each.is_dir()]
+        with os.scandir(base) as entries:
+            return [(entry.path, entry.name) for entry in entries if entry.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -11,6 +11,7 @@ collide.
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from gekko_lab.errors import InvalidArgument, InvalidType
@@ -41,6 +42,11 @@ def encode(field: str, value: str) -> str:
     """
     if not isinstance(value, str):
         raise InvalidType(f"{field}={value!r} is a {type(value).__name__}; give text")
+    return _encode(field, value)
+
+
+@lru_cache(maxsize=8192)
+def _encode(field: str, value: str) -> str:
     if not value:
         raise InvalidArgument(f"{field}={value!r} is empty; give its name")
     if value == _NULL:
@@ -71,6 +77,7 @@ def decode(field: str, folder: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def encode_timeframe(timeframe: str) -> str:
     """Give the name of a timeframe's folder.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -10,13 +10,17 @@ from gekko_lab.datalog import files
 from gekko_lab.datalog.finding import find_stores, read_window
 from gekko_lab.datalog.kinds import SCHEMAS
 from gekko_lab.frames.schemas import TIME
+from gekko_lab.market.spans import Span
 
 if TYPE_CHECKING:
     from gekko_lab.datalog.finding import Some
-    from gekko_lab.datalog.layout import Kind
+    from gekko_lab.datalog.layout import Key, Kind
     from gekko_lab.datalog.store import Store
     from gekko_lab.market.moments import TimeLike
-    from gekko_lab.market.spans import Span
+
+    Place = tuple[Key, str | pl.DataFrame]
+
+_FIELDS = ("exchange", "symbol", "timeframe")
 
 
 def scan(
@@ -59,37 +63,38 @@ def scan(
     [('BTC/USDT', 48)]
     """
     window = read_window(since, until)
-    parts = [
-        _named(part, store)
-        for store in find_stores(kind, exchange, symbol, timeframe)
-        for part in store.settled(lambda one: _parts(one, window))
-    ]
+    parts, plain = list[pl.LazyFrame](), list[Any]()
+    for store in find_stores(kind, exchange, symbol, timeframe):
+        for place in store.settled(lambda one: _places(one, window)):
+            if isinstance(place[1], str):
+                plain.append(place)
+                continue
+            parts += [*_scanned(plain, kind, window), _named(place[1].lazy(), place[0])]
+            plain = []
+    parts += _scanned(plain, kind, window)
     if not parts:
-        names = ["exchange", "symbol", "timeframe"][: 3 if kind == "candles" else 2]
+        names = _FIELDS[: 3 if kind == "candles" else 2]
         return pl.LazyFrame(schema={**dict.fromkeys(names, pl.String), **dict(SCHEMAS[kind])})
     return pl.concat(parts)
 
 
-def _parts(store: Store, window: Span) -> list[pl.LazyFrame]:
-    """Give the periods of a series in order: the files, or what the journal makes of them."""
-    kind = store.key.kind
+def _places(store: Store, window: Span) -> list[Place]:
+    """Give the periods of a series in order: paths of files, or rows where the journal has some."""
     found = dict(store.files(window))
     mixed = {
         store.key.period_at(time)
         for page in store.pending(window).pages
         for time in _period_begins(files.within(page, window), store)
     }
-    parts = []
-    plain: list[str] = []
+    places: list[Place] = []
     for span in sorted({*found, *mixed}):
         if span in mixed:
-            parts += [_scanned(plain, store, window)] if plain else []
-            plain = []
-            inside = type(span)(max(span.since, window.since), min(span.until, window.until))
-            parts.append(store.read_once(inside, list(SCHEMAS[kind])).frame.lazy())
+            inside = Span(max(span.since, window.since), min(span.until, window.until))
+            rows = store.read_once(inside, list(SCHEMAS[store.key.kind])).frame
+            places.append((store.key, rows))
         else:
-            plain.append(str(found[span]))
-    return [*parts, _scanned(plain, store, window)] if plain else parts
+            places.append((store.key, str(found[span])))
+    return places
 
 
 def _period_begins(page: pl.DataFrame, store: Store) -> set[int]:
@@ -101,20 +106,36 @@ def _period_begins(page: pl.DataFrame, store: Store) -> set[int]:
     return begins
 
 
-def _scanned(paths: list[str], store: Store, window: Span) -> pl.LazyFrame:
-    schema = SCHEMAS[store.key.kind]
-    enums = {name: dtype for name, dtype in schema.items() if isinstance(dtype, pl.Enum)}
-    rows = pl.scan_parquet(paths, hive_partitioning=False, glob=False).select(list(schema))
-    rows = rows.cast(enums) if enums else rows  # type: ignore[arg-type]
+def _scanned(places: list[Place], kind: Kind, window: Span) -> list[pl.LazyFrame]:
+    """Give the rows of files in one go, because a scan for each file doesn't scale.
+
+    The names come from the folders, unless a folder above ours looks like one of them.
+    """
+    paths = [str(path) for _, path in places]
+    if not paths:
+        return []
+    schema = SCHEMAS[kind]
+    fields = _FIELDS[: 3 if kind == "candles" else 2]
+    if all(path.count("=") == len(fields) for path in paths):
+        named = pl.scan_parquet(paths, hive_schema=dict.fromkeys(fields, pl.String), glob=False)
+        if any(key.timeframe.endswith("M") for key, _ in places):
+            month = pl.col("timeframe").str.replace("mo", "M", literal=True)
+            named = named.with_columns(month)
+        tables = [named.select(*fields, *schema)]
+    else:
+        tables = [
+            _named(pl.scan_parquet(path, hive_partitioning=False, glob=False), key)
+            for (key, _), path in zip(places, paths, strict=True)
+        ]
     since, until = (pl.lit(time * 1000).cast(TIME) for time in window)
     time = pl.col("timestamp")
-    return rows.filter((time >= since) & (time < until))
+    enums = {name: dtype for name, dtype in schema.items() if isinstance(dtype, pl.Enum)}
+    inside = [table.filter((time >= since) & (time < until)) for table in tables]
+    return [table.cast(enums) if enums else table for table in inside]  # type: ignore[arg-type]
 
 
-def _named(rows: pl.LazyFrame, store: Store) -> pl.LazyFrame:
-    key = store.key
-    names = {"exchange": key.exchange, "symbol": key.symbol}
-    if key.timeframe:
-        names["timeframe"] = key.timeframe
-    literals = [pl.lit(value).alias(name) for name, value in names.items()]
-    return rows.select(*literals, pl.all())
+def _named(rows: pl.LazyFrame, key: Key) -> pl.LazyFrame:
+    """Give the rows with the names of their series in front."""
+    names = {"exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe}
+    literals = [pl.lit(value).alias(name) for name, value in names.items() if value]
+    return rows.select(*literals, *SCHEMAS[key.kind])

@@ -25,7 +25,7 @@ def at(minute):
 
 @pytest.fixture
 def held(series, keep, minutes, span):
-    """Minutes 0 to 9 and 15 to 29; 10 to 12 told empty, 12 to 14 failed, 14 never asked; 31 to 33 without rows."""
+    """Minutes 0-9 and 15-29 held; 10-11 empty, 12-13 failed, 14 and 30 unasked, 31-32 rowless."""
     one = series()
     keep(one, 0, 10, empty=[(span(10, 12), "outage")], failed=[(span(12, 14), "timeout")])
     one.fold()
