@@ -161,6 +161,25 @@ def _default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("gekko-lab", appauthor=False))
 
 
+def make_data_dir(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder `data` with the marker in a project's folder, and give it.
+
+    Raises
+    ------
+    InvalidOption
+        When there is no such folder, or `data` in it is a file.
+    """
+    project = _folder(folder, "folder")
+    if not project.is_dir():
+        raise InvalidOption(f"folder={str(project)!r} doesn't exist: make it first")
+    data = _folder(project / "data", "folder")
+    data.mkdir(exist_ok=True)
+    marker = data / MARKER
+    if not marker.exists():
+        marker.write_text("This folder holds the data of Gekko Lab.\n")
+    return data
+
+
 def reads_as(name: str, value: object) -> Any:  # noqa: ANN401 (as above)
     """Check an argument that stands in for an option; None means the option's value."""
     return getattr(options, name) if value is None else _reader(name)(value, name)

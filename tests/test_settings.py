@@ -13,7 +13,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab.errors import InvalidOption
-from gekko_lab.settings import MARKER, Options, reads_as
+from gekko_lab.settings import MARKER, Options, make_data_dir, reads_as
 
 NAMES = ("frame", "data_dir", "progress", "compile")
 
@@ -192,6 +192,18 @@ def test_without_a_marked_folder_it_is_the_users(options, monkeypatch, tmp_path)
     assert options.data_dir == tmp_path / "user"
     assert asked == [("gekko-lab",)]
     assert not (tmp_path / "user").exists()
+
+
+def test_a_data_folder_is_made_once_and_found_from_then_on(options, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert make_data_dir(".") == tmp_path / "data" == options.data_dir
+    (tmp_path / "data" / MARKER).write_text("mine")
+    assert make_data_dir(tmp_path) == tmp_path / "data"
+    assert (tmp_path / "data" / MARKER).read_text() == "mine"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "data").touch()
+    with pytest.raises(InvalidOption, match="is a file"):
+        make_data_dir(tmp_path / "other")
 
 
 def test_a_data_folder_is_made_absolute_where_it_is_set(options, monkeypatch, tmp_path):

@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_fetch(commands)
     _add_simulate(commands)
     _add_symbols(commands)
+    init = commands.add_parser("init", help="make a data folder for all that is below a folder")
+    init.add_argument("folder", nargs="?", default=".", help="a project's folder; by default here")
+    init.set_defaults(run=_init)
     info = commands.add_parser("info", help="show versions, settings and where data are kept")
     info.set_defaults(run=_info)
     warmup = commands.add_parser(
@@ -201,6 +204,13 @@ def _deliver(given: argparse.Namespace, frame: Any) -> None:  # noqa: ANN401
     if given.chart:
         title = f"{getattr(given, 'exchange', 'simulator')} {given.symbol} {_timeframe(given)}"
         write_chart(frame, given.chart, title=title)
+
+
+def _init(given: argparse.Namespace) -> None:
+    from gekko_lab.settings import make_data_dir
+
+    folder = make_data_dir(given.folder)
+    sys.stdout.write(f"everything below {folder.parent} keeps its data in {folder}\n")
 
 
 def _info(given: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import gekko_lab
 from gekko_lab import kernels
+from gekko_lab.datalog.finding import find_stores
 from gekko_lab.sources.registry import exchanges
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def lines() -> Iterator[str]:
     yield f"data_dir     {options.data_dir}"
     kept = sorted((options.data_dir / "markets").glob("*.json"))
     yield f"market lists {', '.join(file.stem for file in kept) or 'none kept yet'}"
+    yield f"data log     {len(find_stores())} series"
     table = exchanges()
     exact = len(table.filter(paging="exact"))
     yield f"exchanges    {len(table)}, {exact} of them with exact paging"

@@ -140,17 +140,18 @@ def read(
     DamagedFile
         When it can't be read, or a checksum is wrong.
     """
-    schema = {name: SCHEMAS[kind][name] for name in columns or SCHEMAS[kind]}
+    schema = pl.Schema({name: SCHEMAS[kind][name] for name in columns or SCHEMAS[kind]})
     with _damage_named(file), pq.ParquetFile(file, page_checksum_verification=True) as opened:
         footer = _footer(opened.metadata)
-        lacking = [name for name in schema if name not in opened.schema_arrow.names]
+        lacking = set(schema).difference(opened.schema_arrow.names)
         if lacking:
-            raise ValueError(f"it has no column {', '.join(lacking)}")
+            raise ValueError(f"it has no column {', '.join(sorted(lacking))}")
         groups = _groups(opened.metadata, span)
-        table = opened.read_row_groups(groups, columns=list(schema))
-    frame = pl.DataFrame(pl.from_arrow(table, rechunk=False)).select(list(schema))
+        names = schema.names()
+        table = opened.read_row_groups(groups, columns=names, use_threads=len(groups) > 1)
+    frame = pl.DataFrame(pl.from_arrow(table.select(names), rechunk=False))
     if frame.schema != schema:
-        frame = frame.cast(schema)  # type: ignore[arg-type]
+        frame = frame.cast(schema)
     return (frame if span is None else within(frame, span)), footer
 
 

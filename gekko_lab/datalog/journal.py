@@ -201,16 +201,24 @@ class Journal:
         self._descriptor = os.open(self.file, flags)
         found = os.fstat(self._descriptor)
         self._inode = found.st_ino
-        self.generation = os.pread(self._descriptor, HEADER, 0)
+        self.generation = self._read_at(0, HEADER)
         self.end = HEADER
         self._find_end(found.st_size)
 
     def _find_end(self, size: int) -> None:
         """Go to the end of the last sound record, and cut off what a dead writer left."""
-        tail = os.pread(self._descriptor, size - self.end, self.end)
+        tail = self._read_at(self.end, size - self.end)
         self.end += _records_from(tail, 0).end
         if self.end < size:
             os.ftruncate(self._descriptor, self.end)
+
+    def _read_at(self, place: int, size: int) -> bytes:
+        os.lseek(self._descriptor, place, os.SEEK_SET)
+        parts = []
+        while size > 0 and (part := os.read(self._descriptor, size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
     def _cut_back(self, end: int) -> None:
         """Take back what was written of a record that can't be acknowledged."""

@@ -7,7 +7,8 @@ everything else and by how many alike their page had before them.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from bisect import bisect_left, bisect_right
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from gekko_lab.datalog.layout import Kind
     from gekko_lab.market.spans import Span
     from gekko_lab.market.timeframe import Timeframe
+
+    Piece = tuple[int, int, pl.DataFrame]
 
 SCHEMAS: Mapping[Kind, pl.Schema] = {
     "candles": CANDLES_FULL,
@@ -71,19 +74,52 @@ def merge_rows(pages: Sequence[pl.DataFrame], kind: Kind) -> pl.DataFrame:
     kind
         What the rows are.
     """
-    filled = [page for page in pages if not page.is_empty()] or list(pages[:1])
-    if len(filled) == 1 or _follow(filled):
-        return pl.concat(filled)
+    filled = [page for page in pages if not page.is_empty()]
+    if not filled:
+        return pages[0]
+    pieces: list[Piece] = []
+    for page in filled:
+        _place(pieces, page, kind)
+    return pl.concat([frame for _, _, frame in pieces])
+
+
+def _place(pieces: list[Piece], page: pl.DataFrame, kind: Kind) -> None:
+    """Put a page among disjoint pieces; only where times overlap are rows compared."""
+    first, last, _ = new = _piece(page)
+    start = bisect_left(pieces, first, key=itemgetter(1))
+    stop = bisect_right(pieces, last, key=itemgetter(0))
+    if start >= stop:
+        pieces.insert(start, new)
+        return
+    old = pl.concat([frame for _, _, frame in pieces[start:stop]])
+    since, until = max(first, pieces[start][0]), min(last, pieces[stop - 1][1])
+    parts = zip(_split(old, since, until), _split(page, since, until), strict=True)
+    before, (one, two), after = parts
+    merged = _merge_overlap([one, two], kind)
+    placed = [*before, merged, *after]
+    pieces[start:stop] = [_piece(frame) for frame in placed if not frame.is_empty()]
+
+
+def _piece(frame: pl.DataFrame) -> Piece:
+    times = frame["timestamp"].to_physical()
+    return times[0], times[-1], frame
+
+
+def _split(frame: pl.DataFrame, since: int, until: int) -> list[pl.DataFrame]:
+    """Give the rows before, from the first to the second time, and after."""
+    times = frame["timestamp"].to_physical()
+    start, end = times.search_sorted(since), times.search_sorted(until, side="right")
+    return [frame[:start], frame[start:end], frame[end:]]
+
+
+def _merge_overlap(pages: list[pl.DataFrame], kind: Kind) -> pl.DataFrame:
     if kind == "trades":
-        return _merge_trades(filled)
-    numbered = pl.concat(
-        page.with_columns(_page=pl.lit(place, pl.Int32)) for place, page in enumerate(filled)
+        return _merge_trades(pages)
+    earlier, later = pages
+    kept = earlier.join(
+        later.select("timestamp"), on="timestamp", how="anti", maintain_order="left"
     )
-    wins = pl.col("_page") == pl.col("_page").max().over("timestamp")
-    ordered = numbered.sort("timestamp", "_page", maintain_order=True)
-    if kind == "order_book":
-        return ordered.filter(wins).drop("_page")
-    return ordered.unique("timestamp", keep="last", maintain_order=True).drop("_page")
+    return pl.concat([kept, later]).sort("timestamp", maintain_order=True)
 
 
 def _merge_trades(pages: list[pl.DataFrame]) -> pl.DataFrame:
@@ -95,12 +131,6 @@ def _merge_trades(pages: list[pl.DataFrame]) -> pl.DataFrame:
     unknown = numbered.filter(pl.col("id").is_null()).unique((*_ALIKE, "_alike"), keep="last")
     both = pl.concat([known, unknown]).sort("timestamp", "_place")
     return both.select(TRADES.names())
-
-
-def _follow(pages: list[pl.DataFrame]) -> bool:
-    """Tell whether each page begins after the one before has ended."""
-    times = [page["timestamp"].to_physical() for page in pages]
-    return all(earlier[-1] < later[0] for earlier, later in pairwise(times))
 
 
 def _with_optional(frame: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import dataclasses
 import os
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,14 +33,18 @@ from gekko_lab.market.timeframe import END
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gekko_lab.datalog.layout import Key
+    from gekko_lab.datalog.layout import Key, Kind
     from gekko_lab.market.timeframe import Timeframe
+
+    Asked = tuple[Path, Kind, Span, list[str]]
 
 T = TypeVar("T")
 
 ALWAYS = Span(0, END)
 
-_TRIES = 100
+_TRIES = 20
+_FEW = 2
+_READERS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +129,34 @@ class Store:
         return self.settled(lambda store: store.ledger_once(span))
 
     def settled(self, look: Callable[[Store], T]) -> T:
-        """Give what is seen while no fold ends and no file is damaged."""
+        """Give what is seen while no fold ends and no file is damaged.
+
+        Where writers fold all the time, it is seen under their lock in the end.
+        """
         for _ in range(_TRIES):
-            before = journal.stamp(self.journal_file)
-            try:
-                seen = look(self)
-            except FileNotFoundError:
-                continue
-            except DamagedFile as error:
-                self.set_aside(error)
-                continue
-            if journal.stamp(self.journal_file)[0] == before[0]:
-                return seen
+            seen = self._look(look, None)
+            if seen is not None:
+                return seen[0]
+        with SeriesLock(self.lock_file) as lock:
+            for _ in range(_TRIES):
+                seen = self._look(look, lock)
+                if seen is not None:
+                    return seen[0]
         raise LogError(
-            f"{self.key}: what is stored changed at each of {_TRIES} readings; another process "
-            "may be folding or deleting it over and over"
+            f"{self.key}: what is stored changed at each of {2 * _TRIES} readings, also under the "
+            "lock of the series; another program writes to its folders"
         )
+
+    def _look(self, look: Callable[[Store], T], lock: SeriesLock | None) -> tuple[T] | None:
+        before = journal.stamp(self.journal_file)[0]
+        try:
+            seen = look(self)
+        except FileNotFoundError:
+            return None
+        except DamagedFile as error:
+            self.set_aside(error, lock)
+            return None
+        return (seen,) if journal.stamp(self.journal_file)[0] == before else None
 
     def set_aside(self, error: DamagedFile, lock: SeriesLock | None = None) -> None:
         """Move a damaged file out of the way and warn of it, unless somebody else has."""
@@ -172,11 +189,10 @@ class Store:
     def read_once(self, span: Span, columns: list[str]) -> Holding:
         """Give what `read` gives, for use inside of `settled`."""
         wanted = self._columns_to_read(columns)
-        pages, ledgers = list[pl.DataFrame](), list[Ledger]()
-        for _, file in self.files(span):
-            rows, footer = files.read(file, self.key.kind, span=span, columns=wanted)
-            pages.append(rows)
-            ledgers.append(footer.ledger)
+        found = [file for _, file in self.files(span)]
+        read = _together([(file, self.key.kind, span, wanted) for file in found])
+        pages = [rows for rows, _ in read]
+        ledgers = [footer.ledger for _, footer in read]
         pending = self.pending(span)
         later = [files.within(page.select(wanted), span) for page in pending.pages]
         frame = merge_rows([pl.concat([_nothing(self.key, wanted), *pages]), *later], self.key.kind)
@@ -194,6 +210,19 @@ class Store:
         """Give what `ledger` gives, for use inside of `settled`."""
         ledgers = [files.read_footer(file).ledger for _, file in self.files(span)]
         return combine([*ledgers, self.pending(Span(0, 0)).ledger]).clip(span)
+
+
+def _together(asked: list[Asked]) -> list[tuple[pl.DataFrame, files.Footer]]:
+    """Read files, several at a time where there are some: unpacking one keeps one core busy."""
+    if len(asked) <= _FEW:
+        return [_read_file(each) for each in asked]
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(_read_file, asked))
+
+
+def _read_file(asked: Asked) -> tuple[pl.DataFrame, files.Footer]:
+    file, kind, span, columns = asked
+    return files.read(file, kind, span=span, columns=columns)
 
 
 def is_damaged(file: Path, key: Key) -> bool:

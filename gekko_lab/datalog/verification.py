@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,7 +12,7 @@ from gekko_lab.datalog.checksum import rows_checksum
 from gekko_lab.datalog.finding import find_stores
 from gekko_lab.datalog.kinds import check_rows
 from gekko_lab.datalog.lock import SeriesLock
-from gekko_lab.errors import DamagedFile, DataError, GekkoLabError
+from gekko_lab.errors import DamagedFile, DataError, GekkoLabError, LogLocked
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import FINDINGS
 from gekko_lab.market.moments import show_time
@@ -104,11 +104,18 @@ def _verify_store(store: Store, *, repair: bool) -> list[Finding]:
 
 
 def _unfinished(store: Store, *, repair: bool) -> Iterator[Finding]:
-    names = disk.sweep(store.state) if repair else []
-    names = names or [file.name for file in sorted(store.state.glob(f"*{disk.PART}"))]
-    for name in names:
+    for name in disk.sweep(store.state) if repair else _dead_parts(store):
         told = "was not finished by its writer; nothing that was acknowledged is in it"
         yield str(store.state / name), told, REMOVED if repair else NOTHING
+
+
+def _dead_parts(store: Store) -> list[str]:
+    """Find unfinished files, unless their writer may be alive: then it holds the lock."""
+    if not list(store.state.glob(f"*{disk.PART}")):
+        return []
+    with suppress(LogLocked, PermissionError), SeriesLock(store.lock_file, wait_s=0.0):
+        return sorted(file.name for file in store.state.glob(f"*{disk.PART}"))
+    return []
 
 
 def _journal(store: Store, *, repair: bool) -> Iterator[Finding]:

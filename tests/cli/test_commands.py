@@ -28,6 +28,7 @@ from gekko_lab.errors import (
     SourceTimeout,
 )
 from gekko_lab.frames.schemas import TIME
+from gekko_lab.settings import Options
 
 TEN_HOURS = ("--since", "2024-01-01", "--until", "2024-01-01T10:00")
 FETCH = ("fetch", "simulator", "BTC/USDT", "1h", *TEN_HOURS)
@@ -94,6 +95,7 @@ def run(*arguments, **variables):
         (("fetch",), "--chart FILE.html"),
         (("simulate",), "--volatility"),
         (("symbols",), "--format {csv,json,parquet}"),
+        (("init",), "usage: gekko-lab init"),
         (("info",), "usage: gekko-lab info"),
         (("warmup",), "usage: gekko-lab warmup"),
     ],
@@ -277,7 +279,19 @@ def test_info_tells_versions_and_where_data_are_kept(capsys, data_dir):
     assert facts["frame"] == "polars"
     assert facts["loops"] in {"compiled", "not compiled yet"}
     assert facts["market"] == "lists kraken"
+    assert facts["data"].split() == ["log", "0", "series"]
     assert facts["exchanges"].startswith(f"{len(gekko_lab.exchanges())}, ")
+
+
+def test_init_makes_a_data_folder_that_all_below_it_uses(capsys, tmp_path, monkeypatch):
+    (tmp_path / "deep").mkdir()
+    assert main(["init", str(tmp_path)]) == 0
+    assert str(tmp_path / "data") in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path / "deep")
+    assert Options().data_dir == tmp_path / "data"
+    assert main(["init", str(tmp_path)]) == 0
+    assert main(["init", str(tmp_path / "none")]) == 2
+    assert "doesn't exist" in capsys.readouterr().err
 
 
 def test_a_chart_is_a_page_that_needs_no_network(capsys, tmp_path):

@@ -63,6 +63,32 @@ def test_merging_the_same_trades_again_changes_nothing(prints, rows):
     assert merge_rows([page, page], "trades").sort(pl.all()).equals(page.sort(pl.all()))
 
 
+@given(st.lists(st.lists(st.integers(0, 40), unique=True, max_size=8).map(sorted), min_size=1))
+def test_of_two_trades_with_an_id_the_later_written_wins_wherever_pages_overlap(prints, pages):
+    written = [
+        prints([(number // 2, f"t{number}", 1.0 + n) for number in page])
+        for n, page in enumerate(pages)
+    ]
+    expected = {f"t{number}": 1.0 + n for n, page in enumerate(pages) for number in page}
+    merged = merge_rows(written, "trades")
+    assert dict(zip(merged["id"], merged["price"], strict=True)) == expected
+    assert len(merged) == len(expected)
+    assert times_of(merged).is_sorted()
+
+
+@given(st.lists(st.lists(st.integers(0, 9), unique=True, max_size=4).map(sorted), min_size=1))
+def test_of_two_order_books_of_a_time_the_later_written_is_kept_in_its_order(book, pages):
+    written = [
+        book([(time, 10.0 + n) for time in page], levels=1 + n % 3) for n, page in enumerate(pages)
+    ]
+    latest = {time: n for n, page in enumerate(pages) for time in page}
+    merged = merge_rows(written, "order_book")
+    single = [
+        book([(time, 10.0 + latest[time])], levels=1 + latest[time] % 3) for time in sorted(latest)
+    ]
+    assert merged.equals(pl.concat([book([]), *single]))
+
+
 def test_candles_without_the_optional_columns_get_them_as_unknown(minutes):
     bare, full = minutes([0, 1], full=False), minutes([0, 1])
     assert check_rows(bare, "candles").equals(full)

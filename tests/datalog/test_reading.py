@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import pytest
 
 import gekko_lab
+from gekko_lab.datalog import journal
 from gekko_lab.datalog import store as store_module
-from gekko_lab.errors import LogError
+from gekko_lab.datalog.lock import SeriesLock
+from gekko_lab.errors import LogError, LogLocked
 
 FAR = 4_000_000_000_000
 MONTH = 31 * 1440
@@ -66,6 +69,20 @@ def test_a_fold_between_files_and_journal_is_noticed(series, keep, minutes, monk
     frame = reader.read().frame
     assert left == [0]
     assert frame["close"].to_list() == [100.0] * 5 + [101.0] * 15
+
+
+def test_a_log_that_is_folded_all_the_time_is_read_under_its_lock(series, keep, monkeypatch):
+    one = series()
+    keep(one, 0, 3)
+    real = store_module.Store.pending
+
+    def pending(self, span=None):
+        with suppress(LogLocked), SeriesLock(self.lock_file, wait_s=0.0):
+            one._journal.replace(journal.read(self.journal_file).records)
+        return real(self, span)
+
+    monkeypatch.setattr(store_module.Store, "pending", pending)
+    assert len(one.read().frame) == 3
 
 
 def test_a_log_that_never_rests_is_named(series, keep, monkeypatch):
