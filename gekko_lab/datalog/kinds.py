@@ -134,6 +134,8 @@ def _merge_trades(pages: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _with_optional(frame: pl.DataFrame) -> pl.DataFrame:
+    if frame.schema == CANDLES_FULL:
+        return frame
     lacking = [
         pl.lit(None, CANDLES_FULL[name]).alias(name)
         for name in _OPTIONAL
