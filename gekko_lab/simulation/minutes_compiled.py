@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab.kernels.arguments import Trading
 from gekko_lab.simulation import keyed, minutes_numpy, skeleton, tables
 from gekko_lab.simulation.flow import MOST, ORDER_PERIODS
 from gekko_lab.simulation.minutes import Minutes
@@ -42,7 +43,7 @@ def make(market: Market, first: int, days: int, window: Window) -> Minutes:
         _streams(market.stream),
         np.array(periods),
         keyed.weights(periods),
-        _numbers(market),
+        _trading(market),
         _seasons(market.season),
         _tables(),
         skeleton.DECAY,
@@ -79,12 +80,27 @@ def _by_count() -> NDArray[np.float64]:
     return np.stack([tables.VOLUME_SPREAD, tables.SEEN])
 
 
-def _numbers(market: Market) -> NDArray[np.float64]:
-    """Give what the compiled loop needs to know, in its order."""
+def _trading(market: Market) -> Trading:
     flow, twin = market.flow, minutes_numpy
     widest = twin.widest(market)
-    activity = (flow.waves, twin.mean_of_waves(flow), twin.mean_level(flow), flow.bursts)
-    follows = (flow.heat, flow.surprise, market.rate, twin.FAR, float(twin.MOST_TRADES))
-    spread = (twin.CALM, widest, widest / twin.WIDER, twin.resting(market))
-    sides = (flow.orders, flow.follows, MOST, flow.bounce)
-    return np.array([*activity, *follows, *spread, market.scale, *sides, twin.usual_cost(market)])
+    return Trading(
+        waves=flow.waves,
+        mean_of_waves=twin.mean_of_waves(flow),
+        mean_level=twin.mean_level(flow),
+        bursts=flow.bursts,
+        heat=flow.heat,
+        surprise=flow.surprise,
+        rate=market.rate,
+        far=twin.FAR,
+        most_trades=float(twin.MOST_TRADES),
+        calm=twin.CALM,
+        widest=widest,
+        usual_spread=widest / twin.WIDER,
+        resting=twin.resting(market),
+        scale=market.scale,
+        orders=flow.orders,
+        follows=flow.follows,
+        most_share=MOST,
+        bounce=flow.bounce,
+        cost=twin.usual_cost(market),
+    )
