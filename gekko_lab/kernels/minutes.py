@@ -40,8 +40,9 @@ def make(
     out: tuple[NDArray[np.int64], ...],
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
-) -> None:
-    """Write the candles of whole days.
+    units: NDArray[np.float64],
+) -> int:
+    """Write the candles of whole days, and give the largest number of ticks or lots.
 
     Parameters
     ----------
@@ -68,7 +69,10 @@ def make(
     out
         Columns to fill: open, high, low, close, count, lots.
     share, reach
-        Columns to fill: share of buys, half the spread.
+        Columns to fill: share of buys, half the spread; where they are a day long, with the last.
+    units
+        Empty, or ticks and lots in one of price and amount: prices and lots are then written as
+        doubles of these, into the same memory.
     """
     paths = np.empty((3, 6, _MINUTES + 1))
     level, moves = np.empty(_MINUTES), np.empty(_MINUTES)
@@ -78,8 +82,10 @@ def make(
     one, other = np.empty(_MINUTES), np.empty(_MINUTES)
     waves = periods.size - 2
     behind = periods[:waves].sum()
-    for place in range(share.size // _MINUTES):
+    largest = 0
+    for place in range(out[0].size // _MINUTES):
         day, here = first + place, slice(place * _MINUTES, (place + 1) * _MINUTES)
+        kept = here if share.size > _MINUTES else slice(0, _MINUTES)
         for which in range(factors):
             factor(
                 which,
@@ -109,23 +115,37 @@ def make(
         _rates(level, one, moves, heat, seasons[0], trading)
         _counts(count, level, other, trading.most_trades)
         _pull(moves, path, moved, count, trading.far)
-        _reach(reach[here], heat, seasons[1], trading)
-        _middles(before, after, path, reach[here], trading)
+        _reach(reach[kept], heat, seasons[1], trading)
+        _middles(before, after, path, reach[kept], trading)
         blend(level, tables[0], streams[3 + waves :], periods[waves:], weights[:, behind:], cell)
-        _shares(share[here], level, moves, trading)
-        _edges(open_, before, reach[here], share[here], flow)
-        _edges(close, after, reach[here], share[here], edges)
+        _shares(share[kept], level, moves, trading)
+        _edges(open_, before, reach[kept], share[kept], flow)
+        _edges(close, after, reach[kept], share[kept], edges)
         read(one, tables[1], edges, 40)
         read(other, tables[1], edges, 16)
         for minute in range(_MINUTES):
             level[minute] = by_count[1, count[minute]]
-        _extremes(high, before, path, moved, reach[here], one, level, 1.0, trading)
-        _extremes(low, before, path, moved, reach[here], other, level, -1.0, trading)
+        _extremes(high, before, path, moved, reach[kept], one, level, 1.0, trading)
+        _extremes(low, before, path, moved, reach[kept], other, level, -1.0, trading)
         read(one, tables[0], volume, 40)
         for minute in range(_MINUTES):
             level[minute] = by_count[0, count[minute]]
         _lots(lots, count, after, one, level, trading.cost)
         _fit(open_, high, low, close, count, lots)
+        for minute in range(_MINUTES):
+            largest = max(largest, high[minute], lots[minute])
+        if units.size > 0:
+            for prices in (open_, high, low, close):
+                _as_doubles(prices, units[0])
+            _as_doubles(lots, units[1])
+    return largest
+
+
+@compiled
+def _as_doubles(whole: NDArray[np.int64], unit: float) -> None:
+    real = whole.view(np.float64)
+    for place in range(whole.size):
+        real[place] = np.float64(whole[place]) / unit
 
 
 @compiled
@@ -365,4 +385,5 @@ def warm_up() -> None:
         out,
         season,
         season + 1.0,
+        np.ones(2),
     )
