@@ -12,6 +12,7 @@
     │   ├── UnknownExchange (LookupError)
     │   ├── UnknownSymbol (LookupError)
     │   ├── UnknownTimeframe (LookupError)
+    │   ├── NotInLog (LookupError)         the data log holds no such series
     │   └── UnsupportedBySource            this exchange can't do that
     ├── SourceError                        the exchange or the way to it; .retryable, .retry_after
     │   ├── NetworkFailed (ConnectionError)
@@ -23,10 +24,15 @@
     │   └── BadResponse                    an answer that isn't what was asked for
     ├── DataError (ValueError)             rows that break their schema
     │   └── IncompleteData                 .frame holds what was had, .report what is missing
+    ├── LogError                           the data log on disk
+    │   ├── DamagedFile                    .file can't be read and couldn't be set aside
+    │   ├── DiskFull (OSError)             what was acknowledged before stays
+    │   └── LogLocked (TimeoutError)       somebody else writes the same series
     └── MissingDependency (ImportError)    names the extra to install
 
     GekkoLabWarning (UserWarning)
-    └── GapWarning                         rows that don't exist at the exchange, named
+    ├── GapWarning                         rows that don't exist at the exchange, named
+    └── DamagedWarning                     .file of the data log was damaged and is set aside
 
 Every error says what was asked, what was found and what to do next; the same facts are attributes.
 """
@@ -88,6 +94,10 @@ class UnknownSymbol(RequestError, LookupError):
 
 class UnknownTimeframe(RequestError, LookupError):
     """Not a timeframe, or none that the exchange serves."""
+
+
+class NotInLog(RequestError, LookupError):
+    """The data log holds no such series."""
 
 
 class UnsupportedBySource(RequestError):
@@ -177,6 +187,36 @@ class IncompleteData(DataError):
         return _rebuild, (type(self), self.args[0], {"frame": self.frame, "report": self.report})
 
 
+class LogError(GekkoLabError):
+    """The data log on disk couldn't be read or written."""
+
+
+class DamagedFile(LogError):
+    """A file of the data log that can't be read and couldn't be set aside.
+
+    Attributes
+    ----------
+    file : str
+        Its path.
+    """
+
+    def __init__(self, message: str, *, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with the path."""
+        return _rebuild, (type(self), self.args[0], {"file": self.file})
+
+
+class DiskFull(LogError, OSError):
+    """The disk has no room for more; what was acknowledged before stays."""
+
+
+class LogLocked(LogError, TimeoutError):
+    """Another process or thread kept writing the same series for too long."""
+
+
 class MissingDependency(GekkoLabError, ImportError):
     """A package of an optional extra is not installed."""
 
@@ -197,6 +237,23 @@ class GapWarning(GekkoLabWarning):
     def __init__(self, message: str, *, report: object = None) -> None:
         super().__init__(message)
         self.report = report
+
+
+class DamagedWarning(GekkoLabWarning):
+    """A file of the data log was damaged; it is set aside and its range counts as not held.
+
+    Attributes
+    ----------
+    file : str
+        Where it was.
+    aside : str
+        Where it is now.
+    """
+
+    def __init__(self, message: str, *, file: str = "", aside: str = "") -> None:
+        super().__init__(message)
+        self.file = file
+        self.aside = aside
 
 
 def _rebuild(kind: type[GekkoLabError], message: str, context: dict[str, Any]) -> GekkoLabError:

@@ -17,6 +17,7 @@ LINE = re.compile(r"^    (?P<lead>[│├└─ ]*)(?P<name>[A-Z]\w+)(?: \((?P<b
 CONTEXT = {
     "HistoryUnavailable": {"earliest": 1_704_067_200_000},
     "IncompleteData": {"frame": None, "report": None},
+    "DamagedFile": {"file": "2024-01.parquet"},
 }
 
 
@@ -93,6 +94,9 @@ def test_an_error_says_what_it_means(name):
         ("SourceTimeout", ConnectionError),
         ("DataError", ValueError),
         ("IncompleteData", ValueError),
+        ("NotInLog", LookupError),
+        ("DiskFull", OSError),
+        ("LogLocked", TimeoutError),
         ("MissingDependency", ImportError),
         ("GapWarning", UserWarning),
     ],
@@ -103,7 +107,7 @@ def test_errors_are_caught_by_their_built_in_names(name, caught_as):
 
 def test_a_wrong_request_is_no_failure_of_the_source():
     for kind in classes().values():
-        kinds = (errors.RequestError, errors.SourceError, errors.DataError)
+        kinds = (errors.RequestError, errors.SourceError, errors.DataError, errors.LogError)
         assert sum(issubclass(kind, each) for each in kinds) <= 1, kind
 
 

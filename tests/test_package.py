@@ -99,5 +99,8 @@ def test_the_version_is_the_installed_one():
 
 
 def test_packages_that_the_docs_name_resolve_without_an_import():
-    code = "import gekko_lab; gekko_lab.server.serve; gekko_lab.sources; gekko_lab.simulation"
+    code = """
+import gekko_lab
+gekko_lab.server.serve, gekko_lab.sources, gekko_lab.simulation, gekko_lab.datalog.load
+"""
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

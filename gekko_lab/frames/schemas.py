@@ -77,6 +77,17 @@ ORDER_BOOK = _schema(
 )
 """The moment; bids, then asks, each from the best (level 1) outwards; quote per base; base."""
 
+TICKER = _schema(
+    {
+        "timestamp": TIME,
+        "bid": pl.Float64,
+        "ask": pl.Float64,
+        "last": pl.Float64,
+        "volume": pl.Float64,
+    }
+)
+"""Exchange time; best bid and ask and the last price in quote per base; base of a day."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,
@@ -120,6 +131,39 @@ GAPS = _schema(
     }
 )
 """Missing candles as half-open ranges of open times, with why they are missing."""
+
+
+CATALOG = _schema(
+    {
+        "kind": pl.String,
+        "exchange": pl.String,
+        "symbol": pl.String,
+        "timeframe": pl.String,
+        "rows": pl.Int64,
+        "first": TIME,
+        "last": TIME,
+        "gaps": pl.Int64,
+        "files": pl.Int64,
+        "bytes": pl.Int64,
+    }
+)
+"""Series of the data log; gaps are candles missing between the first and the last one."""
+
+COVERAGE = _schema({"since": TIME, "until": TIME, "state": pl.String, "reason": pl.String})
+"""Half-open ranges of a series: held, empty with the reason, failed with the error."""
+
+FINDINGS = _schema(
+    {
+        "kind": pl.String,
+        "exchange": pl.String,
+        "symbol": pl.String,
+        "timeframe": pl.String,
+        "file": pl.String,
+        "finding": pl.String,
+        "action": pl.String,
+    }
+)
+"""What is wrong with the data log, where, and what was done about it."""
 
 
 def empty(schema: Columns) -> pl.DataFrame:

@@ -43,14 +43,40 @@ def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
     """
     left: list[Span] = []
     cuts = merge(taken)
+    place = 0
     for span in merge(spans):
         start = span.since
-        for cut in cuts:
-            if cut.until <= start or cut.since >= span.until:
-                continue
-            if cut.since > start:
-                left.append(Span(start, cut.since))
-            start = max(start, cut.until)
+        while place < len(cuts) and cuts[place].until <= start:
+            place += 1
+        here = place
+        while here < len(cuts) and cuts[here].since < span.until:
+            if cuts[here].since > start:
+                left.append(Span(start, cuts[here].since))
+            start = max(start, cuts[here].until)
+            here += 1
         if start < span.until:
             left.append(Span(start, span.until))
     return left
+
+
+def intersect(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """Give the time that is in both.
+
+    Examples
+    --------
+    >>> intersect([Span(0, 4), Span(6, 9)], [Span(3, 7)])
+    [Span(since=3, until=4), Span(since=6, until=7)]
+    """
+    ones, twos = merge(spans), merge(others)
+    shared: list[Span] = []
+    one = two = 0
+    while one < len(ones) and two < len(twos):
+        since = max(ones[one].since, twos[two].since)
+        until = min(ones[one].until, twos[two].until)
+        if since < until:
+            shared.append(Span(since, until))
+        if ones[one].until < twos[two].until:
+            one += 1
+        else:
+            two += 1
+    return shared

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gekko_lab.market.spans import Span, merge, subtract
+from gekko_lab.market.spans import Span, intersect, merge, subtract
 
 spans = st.lists(st.builds(Span, st.integers(0, 30), st.integers(0, 30)), max_size=8)
 
@@ -40,6 +40,14 @@ def test_a_difference_of_ranges_is_the_difference_of_their_times(ranges, taken):
     left = subtract(ranges, taken)
     assert members(left) == members(ranges) - members(taken)
     assert is_tidy(left)
+
+
+@given(spans, spans)
+def test_an_intersection_of_ranges_is_the_intersection_of_their_times(ranges, others):
+    shared = intersect(ranges, others)
+    assert members(shared) == members(ranges) & members(others)
+    assert is_tidy(shared)
+    assert shared == intersect(others, ranges)
 
 
 @given(spans)

@@ -1,0 +1,98 @@
+"""Which series a user means, and what of their time."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+from typing import TYPE_CHECKING, cast
+
+from gekko_lab.datalog.layout import KINDS, Key, Kind, find_keys, identity_of
+from gekko_lab.datalog.store import ALWAYS, Store
+from gekko_lab.errors import InvalidArgument, NotInLog
+from gekko_lab.market.moments import check_order, read_time
+from gekko_lab.market.spans import Span
+from gekko_lab.settings import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from gekko_lab.market.moments import TimeLike
+
+    Some: TypeAlias = "object | Iterable[object] | None"
+
+_SHOWN = 5
+
+
+def find_store(kind: str, exchange: object, symbol: str, timeframe: str | None) -> Store:
+    """Give the series, or raise `NotInLog` with what the log holds instead.
+
+    The name of an exchange stands for itself alone: data of a test server or of another seed lie
+    under an identity of their own and are never given for it.
+    """
+    key = Key.of(kind, exchange, symbol, timeframe)
+    store = Store(key, options.data_dir)
+    if store.exists():
+        return store
+    raise NotInLog(f"the data log in {store.root} holds no {key.kind} of {key}.{_instead(key)}")
+
+
+def find_stores(
+    kind: str | None = None, exchange: Some = None, symbol: Some = None, timeframe: Some = None
+) -> list[Store]:
+    """Give every series that fits, in order; None fits all.
+
+    Where exchange, symbol and timeframe are all named, no folder is searched.
+    """
+    kinds = KINDS if kind is None else (_kind(kind),)
+    wanted = [_names(each) for each in (exchange, symbol, timeframe)]
+    root = options.data_dir
+    if kind is not None and all(wanted[: 3 if kind == "candles" else 2]):
+        names = product(*(each or [""] for each in wanted))
+        keys = [Key.of(kind, one, two, three or None) for one, two, three in names]
+    else:
+        keys = [
+            key
+            for key in find_keys(root, kinds)
+            if all(
+                names is None or value in names
+                for value, names in zip(key.names(), wanted, strict=True)
+            )
+        ]
+    return [store for key in sorted(set(keys)) if (store := Store(key, root)).exists()]
+
+
+def read_window(since: TimeLike | None, until: TimeLike | None) -> Span:
+    """Give the range between two times; None leaves that end open."""
+    now = time.time_ns() // 1_000_000
+    start = ALWAYS.since if since is None else read_time(since, now=now)
+    end = ALWAYS.until if until is None else read_time(until, now=now, name="until")
+    check_order(start, end)
+    return Span(start, end)
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise InvalidArgument(f"kind={kind!r}: choose one of {', '.join(map(repr, KINDS))}")
+    return kind
+
+
+def _names(value: Some) -> list[str] | None:
+    if value is None:
+        return None
+    if isinstance(value, str) or hasattr(value, "identity"):
+        return [identity_of(value)]
+    return [identity_of(each) for each in cast("Iterable[object]", value)]
+
+
+def _instead(key: Key) -> str:
+    held = [store.key for store in find_stores(key.kind)]
+    name = key.exchange.partition(":")[0]
+    near = [each for each in held if each.symbol == key.symbol and each.exchange == key.exchange]
+    near = near or [each for each in held if each.exchange == key.exchange]
+    near = near or [each for each in held if each.exchange.startswith(name)]
+    shown = "; ".join(map(str, (near or held)[:_SHOWN]))
+    if not shown:
+        return f" It holds no {key.kind} yet"
+    advice = " gekko_lab.datalog.catalog() lists all"
+    return f" It holds {shown}.{advice}; pass an exchange as it stands there, or the source itself"

@@ -1,0 +1,175 @@
+"""Where the files of a series lie.
+
+Decided: `<data_dir>/candles/exchange=binance/symbol=BTC%2FUSDT/timeframe=1m/2024-01.parquet`. The
+folder of a kind holds Parquet files and nothing else, so that any program can read it as one
+partitioned table. What only we need (the journal, the lock, unfinished and damaged files) lies
+below `<data_dir>/journals/`, in folders of the same names. A file holds a month of candles shorter
+than 5m, a year of those shorter than 4h, else all; a day of everything that isn't candles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, get_args
+
+from gekko_lab.datalog import names
+from gekko_lab.errors import InvalidArgument
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import END, HOUR, MINUTE, Timeframe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Kind = Literal["candles", "trades", "order_book", "ticker"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_ALL = "all"
+_FORMATS = {"d": "%Y-%m-%d", "M": "%Y-%m", "y": "%Y"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Which series: what kind of rows, of which source, market and width.
+
+    Attributes
+    ----------
+    kind : {"candles", "trades", "order_book", "ticker"}
+        What the rows are.
+    exchange : str
+        The identity of the source, such as "binance" or "simulator-" and a fingerprint.
+    symbol : str
+        The market.
+    timeframe : str
+        The width of candles; empty for all other kinds.
+    """
+
+    kind: Kind
+    exchange: str
+    symbol: str
+    timeframe: str = ""
+
+    @classmethod
+    def of(cls, kind: str, exchange: object, symbol: str, timeframe: str | None = None) -> Key:
+        """Give the key of a series, or raise when there can be none.
+
+        Parameters
+        ----------
+        kind
+            One of `KINDS`.
+        exchange
+            The identity of a source, or a source.
+        symbol, timeframe
+            The market and, for candles only, their width.
+        """
+        if kind not in KINDS:
+            raise InvalidArgument(f"kind={kind!r}: choose one of {', '.join(map(repr, KINDS))}")
+        if (kind == "candles") != (timeframe is not None):
+            needed = "need a timeframe such as '1h'" if kind == "candles" else "have no timeframe"
+            raise InvalidArgument(f"timeframe={timeframe!r}: {kind} {needed}")
+        key = cls(kind, identity_of(exchange), symbol, timeframe or "")
+        key.parts()
+        return key
+
+    def parts(self) -> tuple[str, ...]:
+        """Give the names of the folders from the data folder down."""
+        place = (
+            self.kind,
+            names.encode("exchange", self.exchange),
+            names.encode("symbol", self.symbol),
+        )
+        return (*place, names.encode_timeframe(self.timeframe)) if self.timeframe else place
+
+    def folder(self, root: Path) -> Path:
+        """Give the folder of the Parquet files."""
+        return root.joinpath(*self.parts())
+
+    def state(self, root: Path) -> Path:
+        """Give the folder of the journal, the lock and of what is set aside."""
+        return (root / "journals").joinpath(*self.parts())
+
+    @property
+    def width(self) -> Timeframe | None:
+        """The width of candles, on the usual grid."""
+        return Timeframe.parse(self.timeframe) if self.timeframe else None
+
+    @property
+    def period(self) -> Timeframe | None:
+        """How much time one file holds; None means all."""
+        if self.width is None:
+            return Timeframe(1, "d")
+        if self.width.shortest < 5 * MINUTE:
+            return Timeframe(1, "M")
+        return Timeframe(1, "y") if self.width.shortest < 4 * HOUR else None
+
+    def period_at(self, time: int) -> Span:
+        """Give the range that the file with this time holds."""
+        period = self.period
+        if period is None:
+            return Span(0, END)
+        since = period.floor(time)
+        return Span(since, period.next(since))
+
+    def file_name(self, span: Span) -> str:
+        """Give the name of the file for a period."""
+        if self.period is None:
+            return f"{_ALL}.parquet"
+        begin = datetime.fromtimestamp(span.since // 1000, UTC)
+        return f"{begin.strftime(_FORMATS[self.period.unit])}.parquet"
+
+    def period_named(self, name: str) -> Span | None:
+        """Give the period of a file by its name, or None if it is none of ours."""
+        stem = name.removesuffix(".parquet")
+        if self.period is None:
+            return Span(0, END) if name == f"{_ALL}.parquet" else None
+        try:
+            begin = datetime.strptime(stem, _FORMATS[self.period.unit]).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        if begin.year < 1970:  # noqa: PLR2004 (where times begin)
+            return None
+        span = self.period_at(int(begin.timestamp()) * 1000)
+        return span if self.file_name(span) == name else None
+
+    def names(self) -> tuple[str, str, str]:
+        """Give exchange, symbol and timeframe."""
+        return self.exchange, self.symbol, self.timeframe
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.exchange, self.symbol, self.timeframe or self.kind)))
+
+
+def identity_of(exchange: object) -> str:
+    """Give the identity of a source; text is one already."""
+    return exchange if isinstance(exchange, str) else str(getattr(exchange, "identity", exchange))
+
+
+def find_keys(root: Path, kinds: Iterable[Kind] = KINDS) -> list[Key]:
+    """Find every series that has a folder, in order; some may hold nothing."""
+    found: set[Key] = set()
+    for kind in kinds:
+        for base in (root / kind, root / "journals" / kind):
+            for exchange_folder, exchange in _decoded(base, "exchange"):
+                for symbol_folder, symbol in _decoded(exchange_folder, "symbol"):
+                    if kind != "candles":
+                        found.add(Key(kind, exchange, symbol))
+                        continue
+                    for folder in _folders(symbol_folder):
+                        timeframe = names.decode_timeframe(folder.name)
+                        if timeframe is not None:
+                            found.add(Key(kind, exchange, symbol, timeframe))
+    return sorted(found)
+
+
+def _decoded(base: Path, field: str) -> list[tuple[Path, str]]:
+    pairs = [(folder, names.decode(field, folder.name)) for folder in _folders(base)]
+    return [(folder, value) for folder, value in pairs if value is not None]
+
+
+def _folders(base: Path) -> list[Path]:
+    try:
+        return [each for each in base.iterdir() if each.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,212 @@
+"""One series on disk: its paths, what is set aside, and reading it as of one moment.
+
+Decided: readers take no lock. A reader reads the files, then the journal, and looks whether that is
+still the one from before. A fold puts another journal in its place once all files are written. So
+who sees the same journal before and after has every row, in the files, in the journal or in both,
+and what the journal says is the later word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import polars as pl
+
+from gekko_lab.datalog import disk, files, journal
+from gekko_lab.datalog.kinds import SCHEMAS, merge_rows
+from gekko_lab.datalog.ledger import Ledger, combine
+from gekko_lab.datalog.lock import SeriesLock
+from gekko_lab.datalog.records import Pending, read_records
+from gekko_lab.errors import DamagedFile, DamagedWarning, LogError
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import END
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gekko_lab.datalog.layout import Key
+    from gekko_lab.market.timeframe import Timeframe
+
+T = TypeVar("T")
+
+ALWAYS = Span(0, END)
+
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Rows of a series and what is known about its time, as of one moment.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        The rows, sorted, each once.
+    ledger : Ledger
+        What is held, confirmed empty and failed.
+    """
+
+    frame: pl.DataFrame
+    ledger: Ledger
+
+
+class Store:
+    """The files of one series.
+
+    Parameters
+    ----------
+    key
+        Which series.
+    root
+        The data folder.
+    """
+
+    def __init__(self, key: Key, root: Path) -> None:
+        self.key = key
+        self.root = root
+        self.folder = key.folder(root)
+        self.state = key.state(root)
+        self.journal_file = self.state / "journal"
+        self.lock_file = self.state / "lock"
+
+    def files(self, span: Span = ALWAYS) -> list[tuple[Span, Path]]:
+        """Find the files whose period touches a range, in order."""
+        try:
+            names = [each.name for each in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        found = [
+            (period, self.folder / name)
+            for name in names
+            if (period := self.key.period_named(name)) is not None
+        ]
+        return sorted(
+            (period, file)
+            for period, file in found
+            if period.since < span.until and span.since < period.until
+        )
+
+    def exists(self) -> bool:
+        """Tell whether anything was ever stored."""
+        return self.journal_file.exists() or bool(self.files())
+
+    def width(self) -> Timeframe | None:
+        """Give the width of candles, with the anchor that the files tell."""
+        for _, file in self.files()[-1:]:
+            with suppress(DamagedFile, FileNotFoundError):
+                anchor = files.read_footer(file).about.get("anchor")
+                if self.key.width is not None and anchor is not None:
+                    return dataclasses.replace(self.key.width, anchor=anchor)
+        return self.key.width
+
+    def pending(self, span: Span | None = None) -> Pending:
+        """Read what the journal adds to the files."""
+        return read_records(journal.read(self.journal_file).records, self.key.kind, span)
+
+    def read(self, span: Span = ALWAYS, columns: Sequence[str] | None = None) -> Holding:
+        """Give the rows of a range and what is known about it.
+
+        A damaged file is set aside with a warning, and its range is not held.
+        """
+        names = list(columns or SCHEMAS[self.key.kind])
+        return self.settled(lambda store: store.read_once(span, names))
+
+    def ledger(self, span: Span = ALWAYS) -> Ledger:
+        """Give what is known about a range, from footers and journal alone."""
+        return self.settled(lambda store: store.ledger_once(span))
+
+    def settled(self, look: Callable[[Store], T]) -> T:
+        """Give what is seen while no fold ends and no file is damaged."""
+        for _ in range(_TRIES):
+            before = journal.stamp(self.journal_file)
+            try:
+                seen = look(self)
+            except FileNotFoundError:
+                continue
+            except DamagedFile as error:
+                self.set_aside(error)
+                continue
+            if journal.stamp(self.journal_file)[0] == before[0]:
+                return seen
+        raise LogError(
+            f"{self.key}: what is stored changed at each of {_TRIES} readings; another process "
+            "may be folding or deleting it over and over"
+        )
+
+    def set_aside(self, error: DamagedFile, lock: SeriesLock | None = None) -> None:
+        """Move a damaged file out of the way and warn of it, unless somebody else has."""
+        file = Path(error.file)
+        try:
+            with lock or SeriesLock(self.lock_file):
+                if not file.exists() or not is_damaged(file, self.key):
+                    return
+                aside = self.move_aside(file)
+        except PermissionError:
+            raise error from None
+        warnings.warn(
+            DamagedWarning(
+                f"{error} It was set aside as {aside}, and its range counts as not held: fetch it "
+                "again",
+                file=str(file),
+                aside=str(aside),
+            ),
+            stacklevel=2,
+        )
+
+    def move_aside(self, file: Path) -> Path:
+        """Move a file to where no reader looks; the caller holds the lock."""
+        now = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        aside = self.state / f"{file.name}.damaged-{now}"
+        disk.move(file, aside)
+        disk.sync_folder(file.parent)
+        return aside
+
+    def read_once(self, span: Span, columns: list[str]) -> Holding:
+        """Give what `read` gives, for use inside of `settled`."""
+        wanted = self._columns_to_read(columns)
+        pages, ledgers = list[pl.DataFrame](), list[Ledger]()
+        for _, file in self.files(span):
+            rows, footer = files.read(file, self.key.kind, span=span, columns=wanted)
+            pages.append(rows)
+            ledgers.append(footer.ledger)
+        pending = self.pending(span)
+        later = [files.within(page.select(wanted), span) for page in pending.pages]
+        frame = merge_rows([pl.concat([_nothing(self.key, wanted), *pages]), *later], self.key.kind)
+        ledger = combine([*ledgers, pending.ledger])
+        return Holding(frame.select(columns), ledger.clip(span))
+
+    def _columns_to_read(self, columns: list[str]) -> list[str]:
+        """Give what rows are told apart by, besides what is wanted."""
+        if self.key.kind == "trades":
+            unfolded = journal.stamp(self.journal_file)[1] > journal.HEADER
+            return list(SCHEMAS["trades"]) if unfolded else ["timestamp", *_others(columns)]
+        return ["timestamp", *_others(columns)]
+
+    def ledger_once(self, span: Span) -> Ledger:
+        """Give what `ledger` gives, for use inside of `settled`."""
+        ledgers = [files.read_footer(file).ledger for _, file in self.files(span)]
+        return combine([*ledgers, self.pending(Span(0, 0)).ledger]).clip(span)
+
+
+def is_damaged(file: Path, key: Key) -> bool:
+    """Tell whether a file can't be read."""
+    try:
+        files.read(file, key.kind)
+    except DamagedFile:
+        return True
+    return False
+
+
+def _others(columns: list[str]) -> list[str]:
+    return [name for name in columns if name != "timestamp"]
+
+
+def _nothing(key: Key, columns: list[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: SCHEMAS[key.kind][name] for name in columns})
