@@ -88,6 +88,9 @@ TICKER = _schema(
 )
 """Exchange time; best bid and ask and the last price in quote per base; base of a day."""
 
+SERIES = _schema({"exchange": pl.String, "symbol": pl.String, "timeframe": pl.String})
+"""What tells series of candles apart."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,
