@@ -82,7 +82,7 @@ _HOMES = {
 }
 
 
-_PACKAGES = {"frames", "market", "server", "simulation", "sources"}
+_PACKAGES = {"frames", "limits", "market", "server", "simulation", "sources"}
 
 
 def __getattr__(name: str) -> object:

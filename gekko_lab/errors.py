@@ -26,7 +26,8 @@
     └── MissingDependency (ImportError)    names the extra to install
 
     GekkoLabWarning (UserWarning)
-    └── GapWarning                         rows that don't exist at the exchange, named
+    ├── GapWarning                         rows that don't exist at the exchange, named
+    └── LimitsWarning                      requests can't be counted together just now
 
 Every error says what was asked, what was found and what to do next; the same facts are attributes.
 """
@@ -197,6 +198,10 @@ class GapWarning(GekkoLabWarning):
     def __init__(self, message: str, *, report: object = None) -> None:
         super().__init__(message)
         self.report = report
+
+
+class LimitsWarning(GekkoLabWarning):
+    """Requests of this machine can't be counted together; says what is done instead."""
 
 
 def _rebuild(kind: type[GekkoLabError], message: str, context: dict[str, Any]) -> GekkoLabError:

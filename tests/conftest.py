@@ -13,6 +13,7 @@ import requests
 import stamina
 
 import gekko_lab
+from gekko_lab.limits.ledger import ledger
 from gekko_lab.server import serve
 from gekko_lab.simulation import Parameters, SimulatedMarket
 
@@ -46,6 +47,17 @@ def data_dir(tmp_path):
     """Market lists of one test are not those of another."""
     with gekko_lab.options(data_dir=tmp_path / "data", progress="off"):
         yield tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def state_dir(tmp_path, monkeypatch):
+    """What one test asks for is not counted in the next, nor on this machine."""
+    folder = tmp_path / "state"
+    # threads and other processes see a variable, unlike a `with` block
+    monkeypatch.setenv("GEKKO_LAB_STATE_DIR", str(folder))
+    yield folder
+    if folder.exists():
+        ledger(folder).close()
 
 
 @pytest.fixture(scope="session")
