@@ -11,7 +11,7 @@ budget for each host. It is kept in `options.state_dir`.
 from __future__ import annotations
 
 from gekko_lab.limits.connections import connection
-from gekko_lab.limits.status import status
+from gekko_lab.limits.overview import status
 from gekko_lab.limits.waiting import Wait, on_wait
 
 __all__ = ["Wait", "connection", "on_wait", "status"]

@@ -125,7 +125,6 @@ def put_on_hold(
         Whether the buckets fill meanwhile.
     """
     held, _, epoch = _hold(db, host, now)
-    until = min(until, now + LONGEST_HOLD)
     if until <= max(held, now):
         return
     following = _first_epoch() if epoch is None else epoch + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from email.utils import parsedate_to_datetime
@@ -22,11 +23,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Give the seconds of Retry-After, which may be a date; None when there are none."""
     text = header(headers, "retry-after")
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except ValueError:
-        pass
-    until = _time(text)
-    return None if until is None else max(0.0, until - time.time())
+        until = _time(text)
+        if until is None:
+            return None
+        now = sent_at(headers)  # where it's there: our clock may be wrong
+        seconds = until - (time.time() if now is None else now)
+    return None if math.isnan(seconds) else max(0.0, seconds)
 
 
 def banned_for(body: str, now_s: float) -> float | None:

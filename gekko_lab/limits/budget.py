@@ -148,7 +148,7 @@ class Budget:
     def _hold(self, host: str, seconds: float, reason: str, *, rests: bool = True) -> None:
         def work(db: sqlite3.Connection, _: float) -> None:
             now = self._clock.now()
-            until = now + min(round(seconds * SECOND), accounts.LONGEST_HOLD)
+            until = now + round(min(seconds, accounts.LONGEST_HOLD / SECOND) * SECOND)
             accounts.put_on_hold(db, host, until, reason, now, rests=rests)
 
         self._ledger.write(work)

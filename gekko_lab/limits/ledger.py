@@ -176,8 +176,8 @@ def _transaction(
     work: Callable[[sqlite3.Connection, float], Result],
     times: float,
 ) -> Result:
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         result = work(connection, times)
         connection.execute("COMMIT")
     except BaseException:

@@ -45,17 +45,17 @@ _listener: ContextVar[Callable[[Wait], None] | None] = ContextVar("gekko_lab_wai
 
 
 @contextmanager
-def on_wait(tell: Callable[[Wait], None]) -> Iterator[None]:
+def on_wait(listener: Callable[[Wait], None]) -> Iterator[None]:
     """Tell of each wait of this thread or task that lasts half a second or more.
 
     Whoever spreads work over threads runs it there in a copy of the context.
 
     Parameters
     ----------
-    tell
+    listener
         Is called before the wait, with a `Wait`.
     """
-    token = _listener.set(tell)
+    token = _listener.set(listener)
     try:
         yield
     finally:
@@ -64,9 +64,13 @@ def on_wait(tell: Callable[[Wait], None]) -> Iterator[None]:
 
 def announce(wait: Wait) -> None:
     """Tell the listener and the log, where the wait is long enough to wonder."""
-    if wait.seconds < _WORTH_TELLING_S:
-        return
-    _log.info("waiting for %s: %s", wait.host, wait)
-    tell = _listener.get()
-    if tell is not None:
+    if wait.seconds >= _WORTH_TELLING_S:
+        _log.info("waiting for %s: %s", wait.host, wait)
         tell(wait)
+
+
+def tell(wait: Wait) -> None:
+    """Tell the listener of this thread, if there is one."""
+    listener = _listener.get()
+    if listener is not None:
+        listener(wait)

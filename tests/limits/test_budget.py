@@ -110,6 +110,16 @@ def test_a_date_says_for_how_long(budget, hands, monkeypatch):
     assert passed(hands) == 45
 
 
+def test_a_date_counts_from_the_server_s_clock(budget, hands):
+    """Ours may be wrong by hours."""
+    sent = datetime(2024, 5, 1, tzinfo=UTC)
+    until = datetime(2024, 5, 1, 0, 0, 45, tzinfo=UTC)
+    headers = {"Date": format_datetime(sent, usegmt=True)}
+    budget.learn(KLINES, 429, {**headers, "Retry-After": format_datetime(until, usegmt=True)})
+    budget.acquire(KLINES)
+    assert passed(hands) == 45
+
+
 def test_a_ban_s_text_says_for_how_long(budget, hands):
     until = hands.now // 1_000_000 + 90_000
     budget.learn(KLINES, 418, {}, f'{{"code":-1003,"msg":"IP banned until {until}. Please"}}')
@@ -118,7 +128,9 @@ def test_a_ban_s_text_says_for_how_long(budget, hands):
 
 
 @pytest.mark.parametrize(("url", "seconds"), [(KLINES, 60), ("https://x.test/", 5)])
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "soon"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Retry-After": "0"}, {"Retry-After": "soon"}, {"Retry-After": "nan"}]
+)
 def test_a_refusal_that_does_not_say_holds_for_a_while(budget, hands, url, seconds, headers):
     budget.learn(url, 429, headers)
     budget.acquire(url)
@@ -165,8 +177,9 @@ def test_a_hold_of_more_than_two_minutes_is_an_error_with_its_length(budget, han
     assert hands.slept == []
 
 
-def test_no_hold_is_longer_than_the_longest_ban(budget, hands):
-    budget.learn(KLINES, 418, {"Retry-After": "1e12"})
+@pytest.mark.parametrize("text", ["1e12", "inf"])
+def test_no_hold_is_longer_than_the_longest_ban(budget, hands, text):
+    budget.learn(KLINES, 418, {"Retry-After": text})
     with pytest.raises(RateLimited) as told:
         budget.acquire(KLINES)
     assert told.value.retry_after == 3 * 86_400

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import accumulate
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab.limits import status, table
+from gekko_lab.limits.budget import Budget
 from gekko_lab.limits.limit import Limit
 from gekko_lab.server import Fault, serve
 from gekko_lab.server import limits as server_limits
@@ -52,7 +55,8 @@ def most_in(went, window_s):
 
 
 def check_turns(limit, begin, went, seconds):
-    assert most_in(went, limit.window_s) <= limit.rate * limit.window_s + limit.capacity + 1e-6
+    for window_s in (0.1, limit.window_s / 3, limit.window_s):
+        assert most_in(went, window_s) <= limit.rate * window_s + limit.capacity + 1e-6
     until = (begin + seconds) * 1e9
     spent = sum(cost for moment, _, cost in went if moment <= until)
     possible = limit.rate * seconds + limit.capacity
@@ -62,17 +66,17 @@ def check_turns(limit, begin, went, seconds):
 
 @pytest.mark.parametrize(("processes", "threads"), [(1, 1), (1, 8), (2, 2), (4, 2)])
 def test_threads_and_processes_together_keep_the_limit_and_use_it(tmp_path, processes, threads):
-    limit = Limit("weight", 200, 1)
+    limit = Limit("weight", 400, 2)
     begin, went = run(
         processes,
         what="budget",
         folder=str(tmp_path / "state"),
         threads=threads,
-        seconds=1.5,
+        seconds=2.0,
         limit=(limit.amount, limit.window_s),
         url="http://127.0.0.1:1",
     )
-    check_turns(limit, begin, went, 1.5)
+    check_turns(limit, begin, went, 2.0)
 
 
 @pytest.fixture(autouse=True)
@@ -120,12 +124,9 @@ def test_nobody_asks_before_retry_after_has_passed(monkeypatch, market, state_di
         )
         requests = server.requests
     (refused,) = [request for request in requests if request.status == 429]
-    under_way = 4  # what the other three threads had sent before the answer came
-    early = [each for each in requests if refused.time + 0.1 < each.time < refused.time + 1.0]
-    assert not early
+    known = refused.time + 0.3  # by then the answer has come, however slow the machine
+    assert not [each for each in requests if known < each.time < refused.time + 1.0]
     assert [each for each in requests if each.time >= refused.time + 1.0]
-    close = [each for each in requests if refused.time <= each.time <= refused.time + 0.1]
-    assert len(close) <= under_way
 
 
 def test_weight_of_a_foreign_client_is_respected(monkeypatch, market, state_dir):
@@ -164,6 +165,27 @@ def test_a_refusal_in_a_body_holds_as_well(hands, fake_exchange, state_dir):
     assert row["host"] == "api.kraken.com"
     assert row["hold_reason"] == "hold after a refusal"
     assert row["wait"] == pytest.approx(10)
+
+
+@pytest.mark.campaign
+def test_programs_that_are_killed_at_any_moment_block_nobody(tmp_path):
+    folder = tmp_path / "state"
+    asked = {"what": "budget", "folder": str(folder), "threads": 4, "limit": (200_000, 1)}
+    command = [sys.executable, str(WORKER), json.dumps({**asked, "url": "http://127.0.0.1:1"})]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    chance = random.Random(7)  # noqa: S311 (no secret)
+    for _ in range(50):
+        with subprocess.Popen(command, **pipes) as child:
+            child.stdout.readline()
+            child.stdin.write(f"[0, {time.time() + 60}]\n")
+            child.stdin.flush()
+            time.sleep(chance.uniform(0.02, 0.2))
+            child.kill()
+        began = time.monotonic()
+        Budget("binance", folder).acquire("http://127.0.0.1:1/api/v3/klines")
+        assert time.monotonic() - began < 0.5
+    with closing(sqlite3.connect(folder / "limits.sqlite3")) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.campaign

@@ -9,6 +9,8 @@ import pytest
 
 import gekko_lab
 from gekko_lab.cli import main
+from gekko_lab.errors import RateLimited
+from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.limits import Wait, connection, on_wait, status
 from gekko_lab.limits.budget import Budget
@@ -125,3 +127,16 @@ def test_a_state_folder_can_be_chosen(tmp_path, monkeypatch):
         source.close()
     assert (tmp_path / "mine").is_dir()
     assert status().is_empty()
+
+
+def test_a_wait_that_an_exchange_asked_for_is_told(monkeypatch):
+    told, answers = [], [RateLimited("slow down", retry_after=30.0)]
+
+    def question():
+        if answers:
+            raise answers.pop()
+        return "answer"
+
+    with on_wait(told.append):
+        assert ask(question) == "answer"
+    assert [str(wait) for wait in told] == ["the exchange asked to wait: 30 s"]
