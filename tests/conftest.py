@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import tempfile
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlparse
 
@@ -18,6 +20,13 @@ from gekko_lab.server import serve
 from gekko_lab.simulation import Parameters, SimulatedMarket
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure(config):
+    """Notebooks and docstrings count elsewhere too; they run without the fixtures below."""
+    folder = tempfile.TemporaryDirectory(prefix="gekko-lab-state-", ignore_cleanup_errors=True)
+    os.environ.setdefault("GEKKO_LAB_STATE_DIR", folder.name)
+    config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(scope="session", autouse=True)

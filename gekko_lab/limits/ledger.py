@@ -15,6 +15,8 @@ import warnings
 from typing import TYPE_CHECKING, TypeVar
 
 from gekko_lab.errors import LimitsWarning
+from gekko_lab.limits import clock
+from gekko_lab.limits.clock import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,11 @@ CREATE TABLE IF NOT EXISTS leases (
     host TEXT, token TEXT, until INTEGER NOT NULL, PRIMARY KEY (host, token)
 ) WITHOUT ROWID;
 """
+_FORGET = (  # test servers come under a new port each time
+    "DELETE FROM budgets WHERE seen < :old AND full_at < :old",
+    "DELETE FROM holds WHERE until < :old AND host NOT IN (SELECT host FROM budgets)",
+)
+_KEPT = 86_400 * SECOND
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _TRY_S = 0.25  # SQLite's own waiting hears no Ctrl-C, so it is short and repeated
@@ -128,6 +135,8 @@ class Ledger:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(_SCHEMA)
+            for statement in _FORGET:
+                connection.execute(statement, {"old": clock.WALL.now() - _KEPT})
         except BaseException:
             connection.close()
             raise

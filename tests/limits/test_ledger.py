@@ -14,10 +14,12 @@ from contextlib import closing
 import pytest
 
 from gekko_lab.errors import LimitsWarning
+from gekko_lab.limits import on_wait
 from gekko_lab.limits.budget import Budget
 from gekko_lab.limits.ledger import ALONE_COST, FILE
 
 KLINES = "https://api.binance.com/api/v3/klines?symbol=BTCUSDT&limit=1000"
+TABLES = ("budgets", "holds")
 
 DIES = """
 import sys, time
@@ -167,7 +169,7 @@ def test_after_a_minute_the_shared_file_is_tried_again(hands, tmp_path, ledgers,
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="only where processes are killed so")
-def test_a_program_that_is_killed_in_the_middle_leaves_the_file_as_it_was(hands, tmp_path):
+def test_a_program_that_is_killed_in_the_middle_leaves_the_file_as_it_was(tmp_path):
     folder = tmp_path / "state"
     budget = Budget("binance", folder)
     budget.acquire(KLINES)
@@ -176,10 +178,12 @@ def test_a_program_that_is_killed_in_the_middle_leaves_the_file_as_it_was(hands,
     ) as child:
         assert child.stdout.readline() == "inside\n"
         child.kill()
-    for _ in range(10):
-        budget.acquire(KLINES)
+    told = []
+    with on_wait(told.append):
+        for _ in range(10):
+            budget.acquire(KLINES)
     assert used(folder) == 22
-    assert hands.slept == []
+    assert told == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
@@ -199,3 +203,18 @@ def test_an_error_inside_leaves_no_trace(tmp_path, ledgers):
     with pytest.raises(KeyboardInterrupt):
         shared.write(work)
     assert shared.write(lambda db, _: db.execute("SELECT count(*) FROM holds").fetchone()) == (0,)
+
+
+def test_hosts_that_nobody_asked_for_a_day_are_forgotten(hands, tmp_path, ledgers):
+    folder = tmp_path / "state"
+    budget = Budget("binance", folder)
+    budget.acquire("http://127.0.0.1:4000/api/v3/klines")
+    hands.now += 23 * 3600 * 10**9
+    budget.acquire(KLINES)
+    budget.learn("http://127.0.0.1:4001/api/v3/klines", 429, {"Retry-After": "100"})
+    hands.now += 2 * 3600 * 10**9
+    found = ledgers().write(
+        lambda db, _: [db.execute(f"SELECT host FROM {name}").fetchall() for name in TABLES]  # noqa: S608
+    )
+    kept = [("127.0.0.1:4001",), ("api.binance.com",)]
+    assert found == [[kept[1], kept[1]], kept]
