@@ -85,7 +85,7 @@ _HOMES = {
 }
 
 
-_PACKAGES = {"datalog", "frames", "market", "server", "simulation", "sources"}
+_PACKAGES = {"datalog", "frames", "limits", "market", "server", "simulation", "sources"}
 
 
 def __getattr__(name: str) -> object:

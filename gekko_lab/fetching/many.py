@@ -189,7 +189,11 @@ def _named(what: str, given: object) -> list[Any]:
 def _run(tasks: list[_Task], n_jobs: int, shown: ProgressKind) -> list[_Done]:
     import joblib
 
-    settings = {"data_dir": options.data_dir, "progress": "off"}
+    settings = {
+        "data_dir": options.data_dir,
+        "state_dir": options.state_dir,
+        "progress": "off",
+    }
     pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     done, rows = [], 0
     with Progress(f"{len(tasks)} series", None, shown) as report:
