@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.many import fetch_many
     from gekko_lab.fetching.order_book import fetch_order_book
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
@@ -46,6 +47,7 @@ __all__ = [
     "errors",
     "exchanges",
     "fetch",
+    "fetch_many",
     "fetch_order_book",
     "fetch_trades",
     "gaps",
@@ -69,6 +71,7 @@ _HOMES = {
     "candles_from_trades": "gekko_lab.frames.candles",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
+    "fetch_many": "gekko_lab.fetching.many",
     "fetch_order_book": "gekko_lab.fetching.order_book",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
@@ -82,7 +85,7 @@ _HOMES = {
 }
 
 
-_PACKAGES = {"datalog", "frames", "market", "server", "simulation", "sources"}
+_PACKAGES = {"datalog", "frames", "limits", "market", "server", "simulation", "sources"}
 
 
 def __getattr__(name: str) -> object:

@@ -32,7 +32,8 @@
 
     GekkoLabWarning (UserWarning)
     ├── GapWarning                         rows that don't exist at the exchange, named
-    └── DamagedWarning                     .file of the data log was damaged and is set aside
+    ├── DamagedWarning                     .file of the data log was damaged and is set aside
+    └── LimitsWarning                      requests can't be counted together just now
 
 Every error says what was asked, what was found and what to do next; the same facts are attributes.
 """
@@ -254,6 +255,10 @@ class DamagedWarning(GekkoLabWarning):
         super().__init__(message)
         self.file = file
         self.aside = aside
+
+
+class LimitsWarning(GekkoLabWarning):
+    """Requests of this machine can't be counted together; says what is done instead."""
 
 
 def _rebuild(kind: type[GekkoLabError], message: str, context: dict[str, Any]) -> GekkoLabError:

@@ -42,6 +42,9 @@ class Options:
     compile : {"auto", "on", "off"}
         Whether simulated markets and candles of trades are made by compiled loops. They give the
         same bytes as numpy, faster; "auto" loads them once there is enough to do.
+    state_dir : pathlib.Path
+        Where it is counted what this machine has asked of which exchange. By default the user's
+        state folder, as the limits belong to the address and not to the project.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class Options:
     data_dir: Path
     progress: ProgressKind
     compile: CompileKind
+    state_dir: Path
 
     def __init__(self) -> None:
         vars(self)["_set"] = {}
@@ -131,6 +135,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "data_dir": _folder,
     "progress": _choice(*get_args(ProgressKind)),
     "compile": _choice(*get_args(CompileKind)),
+    "state_dir": _folder,
 }
 
 
@@ -148,6 +153,10 @@ def _reader(name: str) -> Callable[[object, str], Any]:
 def _default(name: str) -> object:
     if name == "data_dir":
         return _default_data_dir()
+    if name == "state_dir":
+        import platformdirs
+
+        return Path(platformdirs.user_state_dir("gekko-lab", appauthor=False))
     return {"frame": "polars", "progress": "auto", "compile": "auto"}[name]
 
 

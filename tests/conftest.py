@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import tempfile
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlparse
 
@@ -13,10 +15,18 @@ import requests
 import stamina
 
 import gekko_lab
+from gekko_lab.limits.ledger import ledger
 from gekko_lab.server import serve
 from gekko_lab.simulation import Parameters, SimulatedMarket
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def pytest_configure(config):
+    """Notebooks and docstrings count elsewhere too; they run without the fixtures below."""
+    folder = tempfile.TemporaryDirectory(prefix="gekko-lab-state-", ignore_cleanup_errors=True)
+    os.environ.setdefault("GEKKO_LAB_STATE_DIR", folder.name)
+    config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +56,17 @@ def data_dir(tmp_path):
     """Market lists of one test are not those of another."""
     with gekko_lab.options(data_dir=tmp_path / "data", progress="off"):
         yield tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def state_dir(tmp_path, monkeypatch):
+    """What one test asks for is not counted in the next, nor on this machine."""
+    folder = tmp_path / "state"
+    # threads and other processes see a variable, unlike a `with` block
+    monkeypatch.setenv("GEKKO_LAB_STATE_DIR", str(folder))
+    yield folder
+    if folder.exists():
+        ledger(folder).close()
 
 
 @pytest.fixture(scope="session")

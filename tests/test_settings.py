@@ -15,7 +15,7 @@ import gekko_lab
 from gekko_lab.errors import InvalidOption
 from gekko_lab.settings import MARKER, Options, make_data_dir, reads_as
 
-NAMES = ("frame", "data_dir", "progress", "compile")
+NAMES = ("frame", "data_dir", "progress", "compile", "state_dir")
 
 
 @pytest.fixture
@@ -232,9 +232,10 @@ def test_a_file_is_no_data_folder(options, monkeypatch, tmp_path):
 
 def test_options_show_and_list_themselves(options, tmp_path):
     options.data_dir = tmp_path
+    options.state_dir = tmp_path
     options.frame = "pandas"
     shown = f"frame='pandas', data_dir={tmp_path!r}, progress='auto', compile='auto'"
-    assert repr(options) == f"Options({shown})"
+    assert repr(options) == f"Options({shown}, state_dir={tmp_path!r})"
     assert dir(options) == sorted(NAMES)
 
 

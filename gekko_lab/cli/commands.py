@@ -104,6 +104,9 @@ def _add_fetch(commands: Any) -> None:  # noqa: ANN401 (argparse hides the type)
     fetch.add_argument("exchange", help="such as binance, kraken or simulator")
     fetch.add_argument("symbol", help="such as BTC/USDT")
     _add_range(fetch)
+    fetch.add_argument(
+        "--log", action="store_true", help="go through the data log: ask only for what it lacks"
+    )
     fetch.set_defaults(run=_fetch)
 
 
@@ -178,6 +181,7 @@ def _run(given: argparse.Namespace, exchange: str | Source) -> None:
         frame = gekko_lab.fetch_trades(exchange, given.symbol, **asked)
     else:
         asked["columns"] = "full" if given.full else "base"
+        asked["log"] = getattr(given, "log", False)
         frame = gekko_lab.fetch(exchange, given.symbol, _timeframe(given), **asked)
     _deliver(given, frame)
 
@@ -187,8 +191,8 @@ def _timeframe(given: argparse.Namespace) -> str:
 
 
 def _refuse_with_trades(given: argparse.Namespace) -> None:
-    for name in ("chart", "full"):
-        if getattr(given, name):
+    for name in ("chart", "full", "log"):
+        if getattr(given, name, False):
             raise RequestError(f"--{name} is for candles; leave it out with --trades")
     if given.timeframe is not None:
         raise RequestError(f"trades have no timeframe; leave out {given.timeframe!r} with --trades")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import stamina
 
 from gekko_lab.errors import BadResponse, SourceError
+from gekko_lab.limits.waiting import LONGEST_WAIT_S, Wait, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,6 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 ATTEMPTS = 8
 BAD_ANSWERS = 4
-LONGEST_WAIT_S = 120.0
 
 
 def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> Answer:
@@ -51,6 +51,8 @@ def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> An
         if (error.retry_after or 0) > LONGEST_WAIT_S:
             return False
         _log.info("asking again, as this may pass: %s", error)
+        if error.retry_after:
+            tell(Wait("the exchange", "the exchange asked to wait", error.retry_after))
         return error.retry_after or True
 
     for attempt in stamina.retry_context(

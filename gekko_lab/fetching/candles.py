@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from gekko_lab.errors import InvalidArgument
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from gekko_lab.fetching.completion import Failure
     from gekko_lab.fetching.request import Request
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.settings import FrameKind, ProgressKind
@@ -38,6 +40,7 @@ def fetch(
     limit: int | None = None,
     frame: Literal["polars"],
     columns: Columns = "base",
+    log: bool = False,
     progress: ProgressKind | None = None,
 ) -> pl.DataFrame: ...
 @overload
@@ -51,6 +54,7 @@ def fetch(
     limit: int | None = None,
     frame: Literal["pandas"],
     columns: Columns = "base",
+    log: bool = False,
     progress: ProgressKind | None = None,
 ) -> pd.DataFrame: ...
 @overload
@@ -64,6 +68,7 @@ def fetch(
     limit: int | None = None,
     frame: None = None,
     columns: Columns = "base",
+    log: bool = False,
     progress: ProgressKind | None = None,
 ) -> Any: ...  # noqa: ANN401 (only the option knows)
 def fetch(
@@ -76,6 +81,7 @@ def fetch(
     limit: int | None = None,
     frame: FrameKind | None = None,
     columns: Columns = "base",
+    log: bool = False,
     progress: ProgressKind | None = None,
 ) -> Any:
     """Give the closed candles of a market, real or simulated.
@@ -102,6 +108,10 @@ def fetch(
         "polars" or "pandas"; by default `options.frame`.
     columns
         "full" adds quote_volume and trade_count.
+    log
+        Whether to go through the data log: what it holds is read from there, only the rest is asked
+        for, and each page is kept at once, so that no fetch loses what came. `gekko_lab.datalog`
+        reads it later.
     progress
         "auto", "on" or "off"; by default `options.progress`.
 
@@ -140,27 +150,79 @@ def fetch(
     """
     kind = reads_as("frame", frame)
     shown = reads_as("progress", progress)
+    asked = Asked(exchange, symbol, timeframe, since, until, limit, columns, log)
+    found = fetched(asked, shown)
+    names = CANDLES_FULL.names() if columns == "full" else CANDLES.names()
+    result = to_frame(found.frame.select(names), kind)
+    tell(found.gaps, result, what=found.what, failures=found.failures)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `fetch` was asked for."""
+
+    exchange: str | Source
+    symbol: str
+    timeframe: str
+    since: TimeLike | None = None
+    until: TimeLike | None = None
+    limit: int | None = None
+    columns: Columns = "base"
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came of it, with all columns, before anyone is told.
+
+    Attributes
+    ----------
+    frame, gaps : polars.DataFrame
+        The candles; what is missing, by `missing.explain`.
+    failures : list of Failure
+        Those behind the gaps.
+    what : str
+        What was asked for, for messages.
+    """
+
+    frame: pl.DataFrame
+    gaps: pl.DataFrame
+    failures: list[Failure]
+    what: str
+
+
+def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
+    """Give what `fetch` gives, without raising or warning of what is missing."""
+    columns, log = asked.columns, asked.log
     if columns not in ("base", "full"):
         raise InvalidArgument(f"columns={columns!r}: choose 'base' or 'full'")
     request, width = read_candle_request(
-        exchange, symbol, timeframe, since=since, until=until, limit=limit
+        asked.exchange,
+        asked.symbol,
+        asked.timeframe,
+        since=asked.since,
+        until=asked.until,
+        limit=asked.limit,
     )
-    series = Series(request.source, symbol, width, full=columns == "full")
-    what = f"{request.source.exchange} {symbol} {timeframe}"
+    series = Series(request.source, request.symbol, width, full=log or columns == "full")
+    what = f"{request.source.exchange} {request.symbol} {asked.timeframe}"
     total = request.limit or width.between(*request.span)
     with Progress(what, total, shown) as report:
-        found = collect(
-            series,
-            request.span,
-            limit=request.limit,
-            newest_first=request.newest_first,
-            report=report,
-        )
-        gaps = explain(series, found)
-    names = CANDLES_FULL.names() if columns == "full" else CANDLES.names()
-    result = to_frame(found.frame.select(names), kind)
-    tell(gaps, result, what=f"{what} {_shown(request)}", failures=found.failures)
-    return result
+        if log:
+            from gekko_lab.fetching.logged import collect_logged
+
+            found, gaps = collect_logged(series, request, report=report)
+        else:
+            found = collect(
+                series,
+                request.span,
+                limit=request.limit,
+                newest_first=request.newest_first,
+                report=report,
+            )
+            gaps = explain(series, found)
+    return Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}")
 
 
 def _shown(request: Request) -> str:

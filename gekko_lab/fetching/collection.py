@@ -56,6 +56,7 @@ def collect(
     limit: int | None = None,
     newest_first: bool = False,
     report: Callable[[int], None],
+    keep: Callable[[Span, Outcome], None] | None = None,
 ) -> Collection:
     """Give the candles of the span, or the first or last `limit` of them.
 
@@ -71,11 +72,16 @@ def collect(
         Walk backwards, so that `limit` means the last ones.
     report
         Is told how many candles are there, after each page.
+    keep
+        Is given each page and what came of it, before the next one is asked for.
     """
     if series.paging.newest_only:
-        return _collect_newest(series, span, limit=limit, newest_first=newest_first)
+        found = _collect_newest(series, span, limit=limit, newest_first=newest_first)
+        if keep is not None:
+            keep(found.span, Outcome(found.frame, found.holes))
+        return found
     _check_reach(series, span, limit if newest_first else None)
-    return _Walk(series, span, limit, report, newest_first=newest_first).run()
+    return _Walk(series, span, limit, report, keep, newest_first=newest_first).run()
 
 
 def probe(series: Series, time: int, *, backward: bool, bound: int) -> int | None:
@@ -131,9 +137,11 @@ class _Walk:
         span: Span,
         limit: int | None,
         report: Callable[[int], None],
+        keep: Callable[[Span, Outcome], None] | None,
         *,
         newest_first: bool,
     ) -> None:
+        self.keep = keep
         self.series = series
         self.limit = limit
         self.report = report
@@ -152,6 +160,8 @@ class _Walk:
         empty_pages = broken_pages = 0
         for page in self.plan:
             outcome = self.series.complete(page)
+            if self.keep is not None:
+                self.keep(page, outcome)
             self._take(outcome)
             if self.limit is not None and self.rows >= self.limit:
                 break

@@ -88,7 +88,7 @@ def tell(gaps: pl.DataFrame, frame: object, *, what: str, failures: list[Failure
         ]
         warnings.warn(
             GapWarning(f"{what} lacks {'; '.join(parts)}", report=gaps),
-            stacklevel=_users_level(),
+            stacklevel=users_level(),
         )
 
 
@@ -160,7 +160,7 @@ def _ranges(gaps: pl.DataFrame) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def _users_level() -> int:
+def users_level() -> int:
     """Give the stack level of the first caller outside this package."""
     level = 1
     frame = sys._getframe(1)  # noqa: SLF001 (warnings' own way to skip a package needs 3.12)

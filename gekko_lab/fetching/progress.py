@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from gekko_lab.limits.waiting import on_wait
 from gekko_lab.settings import shows_progress
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from gekko_lab.limits.waiting import Wait
     from gekko_lab.settings import ProgressKind
 
 _PATIENCE_S = 1.0
@@ -19,6 +22,8 @@ _EVERY_S = 0.2
 
 class Progress:
     """Called with the number of rows so far; writes to stderr, and wipes its line at the end.
+
+    A request that has to wait for its turn is told of, with the reason, even before the first row.
 
     Parameters
     ----------
@@ -37,9 +42,12 @@ class Progress:
         self._began = time.monotonic()
         self._due = self._began + (0.0 if kind == "on" else _PATIENCE_S)
         self._width = 0
+        self._rows = 0
+        self._listening = ExitStack()
 
     def __call__(self, rows: int) -> None:
         """Write the line anew, if it is time to."""
+        self._rows = rows
         now = time.monotonic()
         if not self._on or now < self._due:
             return
@@ -47,6 +55,7 @@ class Progress:
         self._write(self._line(rows, now - self._began))
 
     def __enter__(self) -> Progress:  # noqa: PYI034 (not meant to be subclassed)
+        self._listening.enter_context(on_wait(self._tell))
         return self
 
     def __exit__(
@@ -55,10 +64,16 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._listening.close()
         if self._width:
             self._write("")
             sys.stderr.write("\r")
             sys.stderr.flush()
+
+    def _tell(self, wait: Wait) -> None:
+        if self._on:
+            elapsed = time.monotonic() - self._began
+            self._write(f"{self._line(self._rows, elapsed)}, waiting ({wait})")
 
     def _line(self, rows: int, elapsed: float) -> str:
         line = f"{self._what}: {rows:,} rows"

@@ -88,6 +88,9 @@ TICKER = _schema(
 )
 """Exchange time; best bid and ask and the last price in quote per base; base of a day."""
 
+SERIES = _schema({"exchange": pl.String, "symbol": pl.String, "timeframe": pl.String})
+"""What tells series of candles apart."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,
@@ -120,6 +123,21 @@ EXCHANGES = _schema(
 
 TIMEFRAMES = _schema({"timeframe": pl.String, "seconds": pl.Int64})
 """Seconds are null for calendar months and years."""
+
+BUDGETS = _schema(
+    {
+        "host": pl.String,
+        "budget": pl.String,
+        "used": pl.Float64,
+        "limit": pl.Float64,
+        "window": pl.Float64,
+        "used_share": pl.Float64,
+        "wait": pl.Float64,
+        "hold_until": TIME,
+        "hold_reason": pl.String,
+    }
+)
+"""Used in the last window, and the exchange's limit for one; window and wait in seconds."""
 
 GAPS = _schema(
     {

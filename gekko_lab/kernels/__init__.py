@@ -18,7 +18,7 @@ from typing import Final
 
 from gekko_lab.settings import options, shows_progress
 
-LOOPS: Final = ("candles", "minutes", "randomness", "tape")
+LOOPS: Final = ("candles", "minutes", "randomness", "skeleton", "tape")
 """The modules of compiled loops; each has a `warm_up` that calls its own with little."""
 
 _HOME = Path(__file__).parent

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab.kernels.arguments import Trading
 from gekko_lab.kernels.compiler import compiled
 from gekko_lab.kernels.path import factor
 from gekko_lab.kernels.randomness import blend, chance, daily, exp, read
@@ -31,7 +32,7 @@ def make(
     streams: NDArray[np.uint64],
     periods: NDArray[np.int64],
     weights: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    trading: Trading,
     seasons: NDArray[np.float64],
     tables: NDArray[np.float64],
     decay: NDArray[np.float64],
@@ -39,8 +40,9 @@ def make(
     out: tuple[NDArray[np.int64], ...],
     share: NDArray[np.float64],
     reach: NDArray[np.float64],
-) -> None:
-    """Write the candles of whole days.
+    units: NDArray[np.float64],
+) -> int:
+    """Write the candles of whole days, and give the largest number of ticks or lots.
 
     Parameters
     ----------
@@ -56,8 +58,8 @@ def make(
         orders'.
     periods, weights
         Of these lattices; the last two are the orders'.
-    numbers
-        As `minutes_compiled` gives them.
+    trading
+        The market's numbers.
     seasons
         Rows: of activity by the minute, of volatility by the minute.
     tables, decay
@@ -67,18 +69,23 @@ def make(
     out
         Columns to fill: open, high, low, close, count, lots.
     share, reach
-        Columns to fill: share of buys, half the spread.
+        Columns to fill: share of buys, half the spread; where they are a day long, with the last.
+    units
+        Empty, or ticks and lots in one of price and amount: prices and lots are then written as
+        doubles of these, into the same memory.
     """
     paths = np.empty((3, 6, _MINUTES + 1))
     level, moves = np.empty(_MINUTES), np.empty(_MINUTES)
     before, after = np.empty(_MINUTES), np.empty(_MINUTES)
-    trading, edges = np.empty(_MINUTES, np.uint64), np.empty(_MINUTES, np.uint64)
+    flow, edges = np.empty(_MINUTES, np.uint64), np.empty(_MINUTES, np.uint64)
     volume = np.empty(_MINUTES, np.uint64)
     one, other = np.empty(_MINUTES), np.empty(_MINUTES)
     waves = periods.size - 2
     behind = periods[:waves].sum()
-    for place in range(share.size // _MINUTES):
+    largest = 0
+    for place in range(out[0].size // _MINUTES):
         day, here = first + place, slice(place * _MINUTES, (place + 1) * _MINUTES)
+        kept = here if share.size > _MINUTES else slice(0, _MINUTES)
         for which in range(factors):
             factor(
                 which,
@@ -98,33 +105,47 @@ def make(
         path, moved, heat, cell = paths[0, 0], paths[0, 1], paths[1, 2], day * _MINUTES
         open_, high, low, close = out[0][here], out[1][here], out[2][here], out[3][here]
         count, lots = out[4][here], out[5][here]
-        daily(trading, streams[0], day)
+        daily(flow, streams[0], day)
         daily(edges, streams[1], day)
         daily(volume, streams[2], day)
         blend(level, tables[0], streams[3 : 3 + waves], periods[:waves], weights, cell)
         _moves(moves, path, moved)
-        read(one, tables[0], trading, 40)
-        read(other, tables[0], trading, 16)
-        _rates(level, one, moves, heat, seasons[0], numbers)
-        _counts(count, level, other, numbers[8])
-        _pull(moves, path, moved, count, numbers[7])
-        _reach(reach[here], heat, seasons[1], numbers)
-        _middles(before, after, path, reach[here], numbers)
+        read(one, tables[0], flow, 40)
+        read(other, tables[0], flow, 16)
+        _rates(level, one, moves, heat, seasons[0], trading)
+        _counts(count, level, other, trading.most_trades)
+        _pull(moves, path, moved, count, trading.far)
+        _reach(reach[kept], heat, seasons[1], trading)
+        _middles(before, after, path, reach[kept], trading)
         blend(level, tables[0], streams[3 + waves :], periods[waves:], weights[:, behind:], cell)
-        _shares(share[here], level, moves, numbers)
-        _edges(open_, before, reach[here], share[here], trading)
-        _edges(close, after, reach[here], share[here], edges)
+        _shares(share[kept], level, moves, trading)
+        _edges(open_, before, reach[kept], share[kept], flow)
+        _edges(close, after, reach[kept], share[kept], edges)
         read(one, tables[1], edges, 40)
         read(other, tables[1], edges, 16)
         for minute in range(_MINUTES):
             level[minute] = by_count[1, count[minute]]
-        _extremes(high, before, path, moved, reach[here], one, level, 1.0, numbers)
-        _extremes(low, before, path, moved, reach[here], other, level, -1.0, numbers)
+        _extremes(high, before, path, moved, reach[kept], one, level, 1.0, trading)
+        _extremes(low, before, path, moved, reach[kept], other, level, -1.0, trading)
         read(one, tables[0], volume, 40)
         for minute in range(_MINUTES):
             level[minute] = by_count[0, count[minute]]
-        _lots(lots, count, after, one, level, numbers[18])
+        _lots(lots, count, after, one, level, trading.cost)
         _fit(open_, high, low, close, count, lots)
+        for minute in range(_MINUTES):
+            largest = max(largest, high[minute], lots[minute])
+        if units.size > 0:
+            for prices in (open_, high, low, close):
+                _as_doubles(prices, units[0])
+            _as_doubles(lots, units[1])
+    return largest
+
+
+@compiled
+def _as_doubles(whole: NDArray[np.int64], unit: float) -> None:
+    real = whole.view(np.float64)
+    for place in range(whole.size):
+        real[place] = np.float64(whole[place]) / unit
 
 
 @compiled
@@ -143,16 +164,16 @@ def _rates(
     moves: NDArray[np.float64],
     heat: NDArray[np.float64],
     season: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    trading: Trading,
 ) -> None:
     for minute in range(level.size):
-        now = level[minute] * numbers[0] - numbers[1]
-        now += numbers[2]
-        now += numbers[3] * noise[minute]
-        now += numbers[4] * heat[minute]
-        now += numbers[5] * (min(abs(moves[minute]), numbers[7]) - 0.8)
+        now = level[minute] * trading.waves - trading.mean_of_waves
+        now += trading.mean_level
+        now += trading.bursts * noise[minute]
+        now += trading.heat * heat[minute]
+        now += trading.surprise * (min(abs(moves[minute]), trading.far) - 0.8)
         now += season[minute]
-        level[minute] = exp(min(now, 5.0)) * numbers[6]
+        level[minute] = exp(min(now, 5.0)) * trading.rate
 
 
 @compiled
@@ -194,14 +215,14 @@ def _reach(
     reach: NDArray[np.float64],
     heat: NDArray[np.float64],
     season: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    trading: Trading,
 ) -> None:
     for hour in range(_HOURS):
         total = 0.0
         for minute in range(60):
             total += heat[hour * 60 + minute]
-        level = total / 60.0 + numbers[9] + season[hour * 60 + 30]
-        wide = min(exp(level) * numbers[11], numbers[10])
+        level = total / 60.0 + trading.calm + season[hour * 60 + 30]
+        wide = min(exp(level) * trading.usual_spread, trading.widest)
         reach[hour * 60 : (hour + 1) * 60] = wide
 
 
@@ -211,9 +232,9 @@ def _middles(
     after: NDArray[np.float64],
     path: NDArray[np.float64],
     reach: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    trading: Trading,
 ) -> None:
-    scale, resting = numbers[13], numbers[12]
+    scale, resting = trading.scale, trading.resting
     if resting > 0.0:
         for minute in range(after.size):
             grid = reach[minute] * resting
@@ -232,12 +253,12 @@ def _shares(
     share: NDArray[np.float64],
     level: NDArray[np.float64],
     pull: NDArray[np.float64],
-    numbers: NDArray[np.float64],
+    trading: Trading,
 ) -> None:
     for minute in range(share.size):
-        buys = 0.5 + numbers[14] * level[minute]
-        buys += numbers[15] * pull[minute]
-        share[minute] = min(max(buys, 1.0 - numbers[16]), numbers[16])
+        buys = 0.5 + trading.orders * level[minute]
+        buys += trading.follows * pull[minute]
+        share[minute] = min(max(buys, 1.0 - trading.most_share), trading.most_share)
 
 
 @compiled
@@ -268,7 +289,7 @@ def _extremes(
     energy: NDArray[np.float64],
     seen: NDArray[np.float64],
     sign: float,
-    numbers: NDArray[np.float64],
+    trading: Trading,
 ) -> None:
     for minute in range(before.size):
         change = path[minute + 1] - path[minute]
@@ -276,7 +297,7 @@ def _extremes(
         far = 0.5 * (sign * change + np.sqrt(spread))
         edge = max(sign * change, 0.0)
         beyond = min(edge + (far - edge) * seen[minute], 0.5)
-        bounce = reach[minute] * numbers[17] * seen[minute]
+        bounce = reach[minute] * trading.bounce * seen[minute]
         out[minute] = _ticks(before[minute] * (1.0 + sign * beyond + sign * bounce))
 
 
@@ -356,7 +377,7 @@ def warm_up() -> None:
         np.ones(5, dtype=np.uint64),
         both,
         np.ones((2, 2)),
-        np.ones(19),
+        Trading(*[1.0] * len(Trading._fields)),
         np.zeros((2, _MINUTES)),
         np.ones((2, 4096, 2)),
         np.zeros(4 * _MINUTES),
@@ -364,4 +385,5 @@ def warm_up() -> None:
         out,
         season,
         season + 1.0,
+        np.ones(2),
     )

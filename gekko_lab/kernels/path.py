@@ -16,6 +16,7 @@ _MINUTES = 1440
 _HOURS = 24
 _LOOKBACK = 2
 _HALF = 0.7071067811865476
+_FIELDS, _NOISE, _MEAN, _CAP, _USUAL, _PLAIN, _ALPHA, _BETA = range(8)  # of a factor's numbers
 
 
 @compiled
@@ -44,7 +45,7 @@ def factor(
         to work in.
     window
         For each factor: volatility by the hour, values at midnight, shocks from two days before
-        on, and the numbers that `minutes_compiled` gives.
+        on, and its numbers as `factors` gives them.
     shock_minutes
         When the shocks come.
     streams, periods, weights
@@ -55,7 +56,7 @@ def factor(
     hours, pins, sizes, numbers = window
     mine, market = paths[which], paths[0]
     random = np.empty(_MINUTES, np.uint64)
-    if numbers[which, 5] == 0.0:
+    if numbers[which, _PLAIN] == 0.0:
         lattices = periods.size
         blend(
             mine[3, :_MINUTES], table, streams[which, :lattices], periods, weights, day * _MINUTES
@@ -109,15 +110,15 @@ def _heat(
     if follows:
         for minute in range(_MINUTES):
             now = heat[minute] + shocks[minute] + market[4, minute]
-            now += (own[minute] + market[3, minute]) * _HALF * numbers[0]
-            now += noise[minute] * numbers[1]
-            heat[minute] = min(now - numbers[2], numbers[3])
+            now += (own[minute] + market[3, minute]) * _HALF * numbers[_FIELDS]
+            now += noise[minute] * numbers[_NOISE]
+            heat[minute] = min(now - numbers[_MEAN], numbers[_CAP])
     else:
         for minute in range(_MINUTES):
             now = heat[minute] + shocks[minute]
-            now += own[minute] * numbers[0]
-            now += noise[minute] * numbers[1]
-            heat[minute] = min(now - numbers[2], numbers[3])
+            now += own[minute] * numbers[_FIELDS]
+            now += noise[minute] * numbers[_NOISE]
+            heat[minute] = min(now - numbers[_MEAN], numbers[_CAP])
 
 
 @compiled
@@ -128,7 +129,7 @@ def _variance(
     season: NDArray[np.float64],
 ) -> None:
     for minute in range(_MINUTES):
-        sigma = exp(heat[minute] + season[minute]) * numbers[4]
+        sigma = exp(heat[minute] + season[minute]) * numbers[_USUAL]
         variance[minute] = sigma * sigma
 
 
@@ -143,7 +144,7 @@ def _garch(
     numbers: NDArray[np.float64],
 ) -> None:
     """Walk a variance from the beginning of the day before; alpha and beta 0 leave it alone."""
-    reacts, lasts, usual = numbers[6], numbers[7], numbers[4] * numbers[4]
+    reacts, lasts, usual = numbers[_ALPHA], numbers[_BETA], numbers[_USUAL] * numbers[_USUAL]
     rest, now = 1.0 - reacts - lasts, 1.0
     for ago in range(1, -1, -1):
         daily(random, stream, day - ago)

@@ -69,12 +69,6 @@ def chance(random: np.uint64, shift: int) -> int:
 
 
 @compiled
-def uniform(random: np.uint64) -> float:
-    """Give a number in [0, 1), as `keyed.uniform` does."""
-    return np.float64(np.int64(random >> np.uint64(11))) * 2.0**-53
-
-
-@compiled
 def read(
     out: NDArray[np.float64], table: NDArray[np.float64], random: NDArray[np.uint64], shift: int
 ) -> None:

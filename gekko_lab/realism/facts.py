@@ -243,8 +243,8 @@ FACTS = (
     _trades("24a", "standard deviation of log size", _BOOKS, Band(1.7, 2.7)),
     _trades("24b", "Hill index of size, top 1 %", _SHARES, Band(1.3, 3.5)),
     _trades("24c", "99th percentile of size over median", _BOOKS, Band(50.0, 550.0)),
-    _trades("25a", "share of fills that leave the price", _RESPONSE, Band(0.3, 0.7)),
-    _trades("25b", "share of orders that leave the price", _RESPONSE, Band(0.35, 0.55)),
+    _trades("25a", "share of fills that leave the price as it was", _RESPONSE, Band(0.3, 0.7)),
+    _trades("25b", "share of orders that leave the price as it was", _RESPONSE, Band(0.35, 0.55)),
     _trades(
         "26",
         "autocorrelation of fill price changes, lag 1",

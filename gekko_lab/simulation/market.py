@@ -297,6 +297,10 @@ class SimulatedMarket:
             tapes = self._history.tapes(market, first, last)
             made = aggregate.trades(tapes, opens, until, self._history.last_price(market, first))
             return rows.candles(market, opens, made, quote_volume=quote_volume)
+        if timeframe.milliseconds == MINUTE and not quote_volume:
+            columns = self._history.columns(market, first, last)
+            if columns is not None:
+                return rows.minutes(opens, columns)
         made = aggregate.minutes(self._history.minutes(market, first, last), opens // MINUTE)
         if quote_volume:
             made = aggregate.with_cost(made, opens, self._history.tapes(market, first, last))

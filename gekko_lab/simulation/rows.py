@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gekko_lab.simulation.aggregate import Candles
     from gekko_lab.simulation.book import Book, Tops
     from gekko_lab.simulation.minutes import Market
+    from gekko_lab.simulation.minutes_compiled import Columns
     from gekko_lab.simulation.tape import Prints
 
 _BOOK_SIDES = pl.Series(["bid", "ask"], dtype=BOOK_SIDE)
@@ -48,6 +49,21 @@ def candles(
         "close": close,
         "volume": steps.decimal(made.lots, lots),
         "quote_volume": costs,
+        "trade_count": made.count,
+    }
+    return pl.DataFrame(columns, schema=CANDLES_FULL)
+
+
+def minutes(opens: NDArray[np.int64], made: Columns) -> pl.DataFrame:
+    """Give one-minute candles that are in units already as a frame, without quote volume."""
+    columns = {
+        "timestamp": _moments(opens),
+        "open": made.open,
+        "high": made.high,
+        "low": made.low,
+        "close": made.close,
+        "volume": made.volume,
+        "quote_volume": pl.Series([None], dtype=pl.Float64).new_from_index(0, opens.size),
         "trade_count": made.count,
     }
     return pl.DataFrame(columns, schema=CANDLES_FULL)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gekko_lab import kernels
 from gekko_lab.simulation import exact, keyed, tables
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ FAST_PERIODS = (2, 8, 32)  # minutes
 _MEDIUM_PERIODS = (2, 8, 34)  # hours
 _SLOW_PERIODS = (264, 1080, 4368, 17520)  # hours: 11, 45, 182 days, 2 years
 
+_NUMPY_S = 1e-6  # that numpy needs for a day of either loop
 _REVERSION = 0.999  # of a day's deviation that is left the next day
 _REGIMES = (5, 8, 13, 21, 34, 55, 89)  # days
 _DRIFT = 0.35  # a year, at the beginning of a lasting trend
@@ -156,12 +158,11 @@ def build(factor: Factor, days: int, market: Skeleton | None = None) -> Skeleton
         return _plain(factor, days)
     own = _fields(factor, days * HOURS + 1)
     sizes, minutes = _shocks(factor, days)
-    shocks = shocks_by_hour(sizes, minutes)
-    hours = own
+    hours, shocked = own, [(sizes, minutes)]
     if market is not None:
         hours = (own + market.own[: own.size]) * 0.7071067811865476
-        shocks += shocks_by_hour(market.sizes[:days], market.minutes[:days])
-    variance = _day_variance(factor, hours, shocks)
+        shocked.append((market.sizes[:days], market.minutes[:days]))
+    variance = _day_variance(factor, hours, shocked)
     return Skeleton(factor, own, hours, sizes, minutes, _values(factor, variance))
 
 
@@ -205,12 +206,27 @@ def shocks_by_hour(sizes: NDArray[np.float64], minutes: NDArray[np.int64]) -> ND
 
 
 def _day_variance(
-    factor: Factor, hours: NDArray[np.float64], shocks: NDArray[np.float64]
+    factor: Factor,
+    hours: NDArray[np.float64],
+    shocked: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
 ) -> NDArray[np.float64]:
+    """Give each day's variance from its hours, and from the shocks of those who feel them."""
+    season, usual = tables.volatility_season(factor.season)[30::60], factor.shocks.level
+    if kernels.wanted(shocked[0][0].size * _NUMPY_S):
+        from gekko_lab.kernels import skeleton as loops
+
+        sizes, minutes = (np.stack(rows) for rows in zip(*shocked, strict=True))
+        made: NDArray[np.float64] = loops.day_variance(
+            hours, sizes, minutes, DECAY, np.ascontiguousarray(season), usual
+        )
+        return made
     level = (hours[:-1] + hours[1:]).reshape(-1, HOURS) * 0.5
+    shocks = shocks_by_hour(*shocked[0])
+    for rows in shocked[1:]:
+        shocks += shocks_by_hour(*rows)
     level += shocks
-    level += tables.volatility_season(factor.season)[30::60]
-    level -= factor.shocks.level
+    level += season
+    level -= usual
     return exact.ordered_sum(exact.exp(2.0 * level)) / HOURS
 
 
@@ -223,10 +239,19 @@ def _values(factor: Factor, variance: NDArray[np.float64]) -> NDArray[np.float64
     steps = np.sqrt(variance) * keyed.normal(factor.stream("day"), cells) * spread
     if factor.regimes:
         steps += _regimes(factor, days) * (factor.regimes * spread)
-    walk = accumulate(steps.tolist(), lambda value, step: value * _REVERSION + step, initial=0.0)
     years = np.arange(days + 1) / DAYS_PER_YEAR
     line = years / (years + _DRIFT_YEARS) * (factor.trend * _DRIFT * _DRIFT_YEARS)
-    return np.array(list(walk)) + line
+    return _walk(steps) + line
+
+
+def _walk(steps: NDArray[np.float64]) -> NDArray[np.float64]:
+    if kernels.wanted(steps.size * _NUMPY_S):
+        from gekko_lab.kernels import skeleton as loops
+
+        made: NDArray[np.float64] = loops.walk(steps, _REVERSION)
+        return made
+    walk = accumulate(steps.tolist(), lambda value, step: value * _REVERSION + step, initial=0.0)
+    return np.array(list(walk))
 
 
 def _regimes(factor: Factor, days: int) -> NDArray[np.float64]:

@@ -12,11 +12,14 @@ import orjson
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from gekko_lab.errors import BadResponse, SourceTimeout
+from gekko_lab.errors import BadResponse, RateLimited, SourceTimeout
+from gekko_lab.limits.budget import Pace
 from gekko_lab.sources.ccxt_errors import translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from gekko_lab.limits.budget import Budget
 
 _SUCCESS = range(200, 300)
 _CHUNK = 1 << 16
@@ -36,16 +39,24 @@ class Client:
         ccxt's id.
     config
         ccxt's own constructor settings.
+    budget
+        What each request waits for; without one ccxt's own limiter holds for this client alone.
     """
 
-    def __init__(self, exchange: str, config: Mapping[str, Any]) -> None:
+    def __init__(
+        self, exchange: str, config: Mapping[str, Any], *, budget: Budget | None = None
+    ) -> None:
         self._answer = _Answer()
+        self._budget = budget
         session = _DeadlineSession()
         # As ccxt does with its own: else requests looks for proxies and ~/.netrc on every request.
         session.trust_env = bool(config.get("requests_trust_env") or config.get("trust_env"))
         settings: dict[str, Any] = {"session": session, **config}
         settings["options"] = {"maxRetriesOnFailure": 0, **settings.get("options", {})}
-        self.ccxt = _guarded(getattr(ccxt, exchange), self._answer)(settings)
+        guarded = _guarded(getattr(ccxt, exchange), self._answer)
+        self.ccxt = (guarded if budget is None else _budgeted(guarded, self._answer, budget))(
+            settings
+        )
         self.exchange = exchange
         self.version: str = ccxt.__version__
 
@@ -56,7 +67,7 @@ class Client:
     @contextmanager
     def asking(self, asked: str) -> Iterator[Any]:
         """Give the ccxt instance; whatever it raises inside comes out as one of our errors."""
-        self._answer.status, self._answer.headers = None, {}
+        self._answer.status, self._answer.headers, self._answer.url = None, {}, None
         try:
             yield self.ccxt
         except Exception as error:
@@ -69,7 +80,15 @@ class Client:
             )
             if ours is error:
                 raise
+            if isinstance(ours, RateLimited):
+                self._obey(ours)
             raise ours from error
+
+    def _obey(self, refusal: RateLimited) -> None:
+        """Put the host on hold where the refusal stands in the body alone."""
+        url = self._answer.url
+        if self._budget is not None and url is not None and self._answer.status in _SUCCESS:
+            self._budget.refused(url, refusal.retry_after, "hold after a refusal")
 
     @contextmanager
     def decoding(self, decode: Callable[[str], Any] = orjson.loads) -> Iterator[None]:
@@ -90,6 +109,8 @@ class _Answer(threading.local):
     status: int | None = None
     headers: Mapping[str, str] = {}
     decode: Callable[[str], Any] | None = None
+    url: str | None = None
+    pace: Pace | None = None
 
 
 def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
@@ -137,6 +158,32 @@ def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
 
     Guarded.__name__ = base.__name__
     return Guarded
+
+
+def _budgeted(base: type[Any], answer: _Answer, budget: Budget) -> type[Any]:
+    class Budgeted(base):  # type: ignore[misc]
+        """The class whose every request waits for the shared budget, retries of ccxt's included."""
+
+        def throttle(self, cost: float | None = None) -> None:
+            # The turn is taken in `fetch`, which knows the address and with it the host and weight.
+            answer.pace = Pace(self.rateLimit, 1.0 if cost is None else cost)
+
+        def fetch(self, url: str, *rest: Any, **options: Any) -> Any:
+            answer.url = url
+            if self.enableRateLimit:
+                budget.acquire(url, answer.pace)
+            return super().fetch(url, *rest, **options)
+
+        def on_rest_response(
+            self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
+        ) -> str:
+            if self.enableRateLimit:
+                budget.learn(answer.url or url, code, headers, body)
+            text: str = super().on_rest_response(code, reason, url, method, headers, body, *rest)
+            return text
+
+    Budgeted.__name__ = base.__name__
+    return Budgeted
 
 
 def _check_body(text: str, exchange: str) -> None:

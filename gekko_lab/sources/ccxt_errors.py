@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import ccxt
@@ -21,6 +19,7 @@ from gekko_lab.errors import (
     SourceUnavailable,
     UnsupportedBySource,
 )
+from gekko_lab.limits.answers import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +80,7 @@ def translate(
     text = _words(error)[:300] or type(error).__name__
     return kind(
         f"{exchange} didn't give {asked}{shown}: {text}; {advice}",
-        retry_after=_retry_after(headers) if kind in (RateLimited, SourceUnavailable) else None,
+        retry_after=retry_after(headers) if kind in (RateLimited, SourceUnavailable) else None,
     )
 
 
@@ -126,15 +125,3 @@ def _words(error: Exception) -> str:
     cause = error.__cause__
     said = [error, cause] if isinstance(cause, requests.RequestException) else [error]
     return ": ".join(text for each in said if (text := " ".join(str(each).split())))
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = next((value for key, value in headers.items() if key.lower() == "retry-after"), "")
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None

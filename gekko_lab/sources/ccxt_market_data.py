@@ -13,12 +13,14 @@ import orjson
 from gekko_lab.errors import InvalidType, UnknownSymbol, UnsupportedBySource
 from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.settings import options
 from gekko_lab.sources import catalog, market_cache
 from gekko_lab.sources.capabilities import Capability, capability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gekko_lab.limits.budget import Budget
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.sources.ccxt_client import Client
     from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
@@ -32,7 +34,8 @@ class CcxtMarketData:
     """Public candles and trades of one exchange, by ccxt's id.
 
     It goes wherever the name of an exchange goes. Nothing is asked of the exchange before the
-    first call, and ccxt itself is loaded only then.
+    first call, and ccxt itself is loaded only then. Every request waits for the budget of its host,
+    which all programs of this machine share; `gekko_lab.limits.status()` shows it.
 
     Parameters
     ----------
@@ -40,7 +43,8 @@ class CcxtMarketData:
         One of ccxt's ids, such as "binance" or "kraken".
     config
         ccxt's own constructor settings: urls, proxies, timeout (milliseconds, for the whole
-        request), enableRateLimit, options … No keys are needed.
+        request), options … No keys are needed. `rateLimit` (milliseconds) asks more slowly than
+        the exchange's limits demand; `enableRateLimit=False` takes this source out of all limits.
 
     Raises
     ------
@@ -175,9 +179,16 @@ class CcxtMarketData:
             if self._made is None:
                 from gekko_lab.sources.ccxt_client import Client
 
-                self._made = Client(self.exchange, self.config)
+                self._made = Client(self.exchange, self.config, budget=self._budget())
                 weakref.finalize(self, self._made.close)
             return self._made
+
+    def _budget(self) -> Budget | None:
+        if not self.config.get("enableRateLimit", True):
+            return None
+        from gekko_lab.limits.budget import Budget
+
+        return Budget(self.exchange, options.state_dir, config=self.config)
 
     def _with_markets(self, *, newer_than: float | None = None) -> Client:
         with self._lock:

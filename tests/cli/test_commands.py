@@ -220,6 +220,14 @@ def test_options_of_the_user_do_not_change_files(tmp_path, candles):
     assert_frame_equal(pl.read_parquet(file), candles)
 
 
+def test_the_log_keeps_what_was_fetched(tmp_path, candles):
+    file = tmp_path / "candles.parquet"
+    assert main([*FETCH, "--log", "--out", str(file)]) == 0
+    assert_frame_equal(pl.read_parquet(file), candles)
+    held = gekko_lab.datalog.load(gekko_lab.ExchangeSimulator(), "BTC/USDT", "1h")
+    assert_frame_equal(held, candles)
+
+
 def test_simulate_takes_the_choices_of_the_simulator(tmp_path):
     file = tmp_path / "candles.parquet"
     choices = ["--seed", "7", "--volatility", "high", "--trend", "up"]

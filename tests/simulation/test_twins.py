@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gekko_lab
+from gekko_lab.frames import steps
+from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.simulation import GENESIS, HORIZON, SimulatedMarket, keyed
 from gekko_lab.simulation.flow import CROWDED, flow
 from gekko_lab.simulation.minutes import Minutes
 from gekko_lab.simulation.presets import PRESETS, choose
 from gekko_lab.simulation.tape import tape
 
+MINUTES = Timeframe.parse("1m")
 _FIRST_DAY, _LAST_DAY = GENESIS // 86_400_000, HORIZON // 86_400_000
 CASES = [
     *((preset, {}) for preset in PRESETS),
@@ -112,14 +115,38 @@ def test_lattices_are_the_same(periods, first, count):
     assert numpys.tobytes() == loops.tobytes()
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_long_candle_frames_are_the_same(case):
+    preset, changes = case
+    since = 1_704_067_200_000 + 12_345_678
+
+    def make():
+        market = SimulatedMarket(choose(preset, {"seed": 6, **changes}))
+        symbol = next(iter(market.rules))
+        return market.candles(symbol, MINUTES, since, since + 5 * 86_400_000)
+
+    numpys, loops = both(make)
+    assert numpys.height == 5 * 1440
+    assert numpys.equals(loops)
+
+
+def test_numbers_that_are_no_doubles_are_made_in_whole_units(monkeypatch):
+    since = 1_704_067_200_000
+    market = SimulatedMarket()
+    with gekko_lab.options(compile="on"):
+        expected = market.candles("BTC/USDT", MINUTES, since, since + 4 * 86_400_000)
+        monkeypatch.setattr(steps, "EXACT", 1_000)
+        found = market.candles("BTC/USDT", MINUTES, since, since + 4 * 86_400_000)
+    assert found.equals(expected)
+
+
 def test_frames_are_the_same():
     since = 1_704_067_200_000
 
     def make():
         market = SimulatedMarket(choose("thin", {"seed": 5}))
-        minutes = gekko_lab.market.timeframe.Timeframe.parse("1m")
         return [
-            market.candles("ETH/BTC", minutes, since, since + 86_400_000, quote_volume=True),
+            market.candles("ETH/BTC", MINUTES, since, since + 86_400_000, quote_volume=True),
             market.trades("ETH/BTC", since + 1234, since + 40_000_000),
             market.quotes("ETH/BTC", since, since + 20_000_000),
             market.order_book("ETH/BTC", since + 555, 30),

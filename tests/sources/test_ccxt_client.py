@@ -434,3 +434,60 @@ def test_a_closed_source_opens_again(binance):
     source.close()
     assert source.market("BTC/USDT").base == "BTC"
     assert [request.path for request in server.requests].count("/api/v3/exchangeInfo") == 1
+
+
+class Watched:
+    """A budget that lets everything pass and notes it."""
+
+    def __init__(self):
+        self.acquired, self.learned, self.refusals = [], [], []
+
+    def acquire(self, url, pace):
+        self.acquired.append((url, pace.every_ms, pace.cost))
+
+    def learn(self, url, status, headers, body):
+        self.learned.append((url, status, headers, body))
+
+    def refused(self, url, seconds, reason):
+        self.refusals.append((url, seconds, reason))
+
+
+def watched(exchange, answer, **config):
+    budget = Watched()
+    return budget, Client(exchange, {"session": Scripted(answer), **config}, budget=budget)
+
+
+def test_each_request_is_let_pass_by_the_budget_and_its_answer_told():
+    budget, client = watched("binance", lambda _: (200, "{}", {"Some": "header"}))
+    client.ccxt.publicGetKlines({"symbol": "BTCUSDT", "limit": 5})
+    client.close()
+    url = "https://api.binance.com/api/v3/klines?symbol=BTCUSDT&limit=5"
+    assert budget.acquired == [(url, 50, 0.4)]
+    assert budget.learned == [(url, 200, {"Some": "header"}, "{}")]
+
+
+def test_retries_that_a_user_asks_of_ccxt_wait_for_the_budget_too():
+    options = {"maxRetriesOnFailure": 3}
+    budget, client = watched("binance", lambda _: (503, "{}"), options=options)
+    with pytest.raises(gekko_lab.errors.SourceUnavailable), client.asking("x") as ccxt:
+        ccxt.publicGetPing()
+    client.close()
+    assert len(budget.acquired) == 4
+
+
+def test_a_refusal_that_stands_in_the_body_alone_is_told_to_the_budget():
+    refusal = orjson.dumps({"error": ["EAPI:Rate limit exceeded"]}).decode()
+    budget, client = watched("kraken", lambda _: (200, refusal))
+    with pytest.raises(RateLimited), client.asking("x") as ccxt:
+        ccxt.fetch_time()
+    client.close()
+    assert budget.refusals == [
+        ("https://api.kraken.com/0/public/Time", None, "hold after a refusal")
+    ]
+
+
+def test_without_rate_limit_the_budget_is_not_asked():
+    budget, client = watched("binance", lambda _: (200, "{}"), enableRateLimit=False)
+    client.ccxt.publicGetPing()
+    client.close()
+    assert budget.acquired == budget.learned == []
