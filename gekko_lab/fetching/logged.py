@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.request import Request
 
 _LASTING = ("outage", "before_listing", "no_trades")
+_LATE_MS = 3_600_000  # in which an exchange may still deliver what it lacks
 
 
 def collect_logged(
@@ -63,6 +64,7 @@ class _Walk:
         self.request = request
         self.report = report
         self.rows = 0
+        self.settled = series.source.now() - _LATE_MS
 
     def all(self) -> tuple[Collection, pl.DataFrame]:
         """Give the whole range."""
@@ -71,6 +73,7 @@ class _Walk:
         told = []
         for part in self.log.missing(span):
             part_found = self._ask(part)
+            self.rows += len(part_found.frame)
             told.append(self._explained(part_found))
             found.failures += part_found.failures
         held = self.log.read(span)
@@ -81,8 +84,8 @@ class _Walk:
             for reason, holes in held.ledger.empty.items()
             for hole in holes
         )
-        unsure = pl.concat([empty(GAPS), *told]).filter(~pl.col("reason").is_in(_LASTING))
-        return found, pl.concat([known, unsure]).sort("since")
+        rest = pl.concat([empty(GAPS), *told]).filter(~self._lasts())
+        return found, pl.concat([known, rest]).sort("since")
 
     def counted(self, limit: int) -> tuple[Collection, pl.DataFrame]:
         """Give the first or last so many candles."""
@@ -125,13 +128,12 @@ class _Walk:
     def _explained(self, found: Collection) -> pl.DataFrame:
         """Give the table of what is missing, and let the log know what will stay so."""
         gaps = explain(self.series, found)
-        if self._has_begun(found.span):
+        early = pl.col("reason") == "before_listing"
+        if gaps.select(early.any()).item() and self._has_begun(found.span):
             inside = "outage" if self.series.paging.dense else "no_trades"
-            early = pl.col("reason") == "before_listing"
             gaps = gaps.with_columns(reason=pl.when(early).then(pl.lit(inside)).otherwise("reason"))
-        rows = gaps.select(pl.col("since", "until").dt.epoch("ms"), "reason", "error").rows()
-        lasting = [(Span(*ends), why) for *ends, why, _ in rows if why in _LASTING]
-        failed = [(Span(*ends), error) for *ends, why, error in rows if why == "failed"]
+        lasting = _labeled(gaps.filter(self._lasts()), "reason")
+        failed = _labeled(gaps.filter(reason="failed"), "error")
         if lasting or failed:
             self.log.append(
                 empty(CANDLES_FULL),
@@ -142,10 +144,19 @@ class _Walk:
             )
         return gaps
 
+    def _lasts(self) -> pl.Expr:
+        """Tell which gaps have a reason that stays, and lie too far back to be filled late."""
+        settled = pl.col("until").dt.epoch("ms") <= self.settled
+        return pl.col("reason").is_in(_LASTING) & settled
+
     def _has_begun(self, span: Span) -> bool:
         """Tell whether the log holds candles from before a range, so that the market was listed."""
-        before = [held for held in self.log.coverage().held if held.since < span.since]
-        return bool(before)
+        return any(held.since < span.since for held in self.log.coverage().held)
+
+
+def _labeled(gaps: pl.DataFrame, label: str) -> list[tuple[Span, str]]:
+    rows = gaps.select(pl.col("since", "until").dt.epoch("ms"), label).rows()
+    return [(Span(*ends), text) for *ends, text in rows]
 
 
 def _inside(span: Span) -> pl.Expr:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 import gekko_lab
 from gekko_lab import datalog
 from gekko_lab.errors import GapWarning, IncompleteData, SourceError
+from gekko_lab.fetching.completion import Series
+from gekko_lab.fetching.logged import collect_logged
+from gekko_lab.fetching.request import read_candle_request
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.server import Fault
 
@@ -143,6 +146,35 @@ def test_minutes_without_trades_on_coinbase_are_asked_for_once(coinbase, market,
     assert second.equals(first)
     assert again.equals(gaps)
     assert set(gaps["reason"]) <= {"no_trades", "before_listing"}
+
+
+def test_candles_that_come_late_are_not_lost(coinbase, market, ms):
+    def until(end):
+        def minutes(width):
+            name = f"{width // 60}m" if width < 3600 else f"{width // 3600}h"
+            return market.candles(
+                "BTC/USDT", Timeframe.parse(name), ms("2024-01-01"), ms(f"2024-01-01T{end}")
+            )
+
+        return minutes
+
+    asked = {"since": "2024-01-01", "until": "2024-01-01T12:00"}
+    late = coinbase(until("11:55"), ms("2024-01-01T12:00:30") // 1000)
+    first, _ = fetch(late, **asked)
+    there = coinbase(until("12:00"), ms("2024-01-01T12:05:30") // 1000)
+    second, gaps = fetch(there, **asked)
+    assert first.height == 715
+    assert second.height == 720
+    assert gaps is None
+
+
+def test_progress_counts_all_parts(binance):
+    _, exchange = binance()
+    fetch(exchange, since="2024-01-02", until="2024-01-03")
+    request, width = read_candle_request(exchange, "BTC/USDT", "1m", **DAYS, limit=None)
+    told = []
+    collect_logged(Series(exchange, "BTC/USDT", width, full=True), request, report=told.append)
+    assert told == [1000, 1440, 2440, 2880]
 
 
 def test_simulated_candles_are_logged_when_asked(data_dir):
