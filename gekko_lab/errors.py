@@ -163,6 +163,10 @@ class BadResponse(SourceError):
     retryable = True
 
 
+class Stopped(GekkoLabError):
+    """The work was told to stop before its end; what had come by then is kept."""
+
+
 class DataError(GekkoLabError, ValueError):
     """Rows that break the schema or the rules of their kind."""
 
@@ -255,6 +259,10 @@ class DamagedWarning(GekkoLabWarning):
         super().__init__(message)
         self.file = file
         self.aside = aside
+
+
+class LogWarning(GekkoLabWarning):
+    """The data log couldn't keep what came; the call goes on without it."""
 
 
 class LimitsWarning(GekkoLabWarning):

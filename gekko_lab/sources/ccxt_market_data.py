@@ -64,6 +64,7 @@ class CcxtMarketData:
     """
 
     foresees = False
+    logged = True
 
     def __init__(self, exchange: str, *, config: Mapping[str, Any] | None = None) -> None:
         if config is not None and not hasattr(config, "keys"):
