@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from gekko_lab.errors import BadResponse
 from gekko_lab.fetching.beside import beside
+from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.served import check_reach, collect_newest
-from gekko_lab.fetching.walk import Collection, Walk
+from gekko_lab.fetching.walk import Collection, Walk, trim
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
-from gekko_lab.market.spans import Span, merge
+from gekko_lab.market.moments import show_time
+from gekko_lab.market.spans import Span, merge, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +64,10 @@ def collect(
         return collect_newest(series, span, limit=limit, newest_first=newest_first, keep=keep)
     check_reach(series, span, limit if newest_first else None)
     walk = Walk(series, span, _Sum(report), keep, limit=limit, newest_first=newest_first)
-    return walk.run()
+    found = walk.run()
+    if settle(series, found, keep):
+        trim(found, span, series.timeframe, limit, newest_first=newest_first)
+    return found
 
 
 def collect_ranges(
@@ -100,8 +106,6 @@ def collect_ranges(
     def stretch(place: int, part: Span) -> tuple[int, Collection]:
         return place, walk(part).run()
 
-    if n_jobs == 1:
-        return [walk(span).run() for span in spans]
     head = walk(spans[0])
     parts = [[head.run(head=True)], *([] for _ in spans[1:])]
     lefts = [head.plan.left, *spans[1:]]
@@ -110,15 +114,54 @@ def collect_ranges(
         for place, left in enumerate(lefts)
         for part in _stretches(series, left, n_jobs)
     ]
-    for place, found in beside(tasks, n_jobs):
+    for place, found in beside(tasks, n_jobs) if n_jobs > 1 else (task() for task in tasks):
         parts[place].append(found)
-    return [_joined(span, found) for span, found in zip(spans, parts, strict=True)]
+    joined = [_joined(span, found) for span, found in zip(spans, parts, strict=True)]
+    for found in joined:
+        settle(series, found, keep)
+    return joined
+
+
+def settle(series: Series, found: Collection, keep: Keep | None) -> bool:
+    """Ask once more for holes whose answers say that no candle follows, where some do.
+
+    Where an exchange jumps over gaps, an answer from inside one shows the next candle. One that
+    shows none, between candles that exist, is wrong, however often it comes.
+
+    Returns
+    -------
+    bool
+        Whether anything was asked.
+    """
+    asked = False
+    for end in found.ends:
+        if found.latest is None or found.latest < end.until:
+            continue
+        asked = True
+        again = series.complete(end)
+        kept = keep is not None and keep(end, again)
+        if not kept:
+            found.frame = pl.concat([found.frame, again.frame]).sort("timestamp")
+        holes, failures = again.holes, again.failures
+        if holes and again.resumes_at is None:
+            error = BadResponse(
+                f"{series.source.exchange} says that no candles of {series.symbol} "
+                f"{series.timeframe} follow {show_time(end.since)}, but gave later ones; try again"
+            )
+            failures = [*failures, *(Failure(hole, error) for hole in holes)]
+            holes = []
+        found.holes = merge([*subtract(found.holes, [end]), *holes])
+        found.failures += failures
+    found.ends = []
+    return asked
 
 
 def _stretches(series: Series, span: Span, n_jobs: int) -> list[Span]:
     """Cut a range into stretches of whole pages: several for each job, so that all end together."""
     if span.since >= span.until:
         return []
+    if n_jobs == 1:
+        return [span]
     size = series.paging.page_size
     pages = -(-series.timeframe.between(*span) // size)
     length = size * min(_LONGEST_STRETCH, max(1, pages // (_STRETCHES * n_jobs)))
@@ -137,6 +180,8 @@ def _joined(span: Span, found: list[Collection]) -> Collection:
         pl.concat([empty(CANDLES_FULL), *(part.frame for part in found)]),
         merge(hole for part in found for hole in part.holes),
         [failure for part in found for failure in part.failures],
+        [end for part in found for end in part.ends],
+        max((part.latest for part in found if part.latest is not None), default=None),
     )
 
 

@@ -42,12 +42,18 @@ class Collection:
         What the exchange has no candles for.
     failures : list of Failure
         What couldn't be had.
+    ends : list of Span
+        Holes of answers that say no candle follows, as a jumping exchange would have shown it.
+    latest : int or None
+        The last open time that was seen.
     """
 
     span: Span
     frame: pl.DataFrame = field(default_factory=lambda: empty(CANDLES_FULL))
     holes: list[Span] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    ends: list[Span] = field(default_factory=list)
+    latest: int | None = None
 
 
 class Walk:
@@ -133,6 +139,11 @@ class Walk:
         self.rows += len(outcome.frame)
         self.found.holes += outcome.holes
         self.found.failures += outcome.failures
+        if len(outcome.frame):
+            last = outcome.frame.select(milliseconds().last()).item()
+            self.found.latest = max(last, self.found.latest or 0)
+        if outcome.holes and outcome.resumes_at is None and self.series.paging.jumps:
+            self.found.ends += [hole for hole in outcome.holes if hole.until == page.until]
         self.report(len(outcome.frame))
 
     def _is_hopeless(self, outcome: Outcome, broken_pages: int) -> bool:
@@ -187,19 +198,19 @@ class Walk:
         frames = self.frames[::-1] if self.newest_first else self.frames
         found.frame = pl.concat(frames) if frames else found.frame
         if self.limit is not None:
-            found.frame = most(found.frame, self.limit, newest_first=self.newest_first)
-            _clip(
-                found,
-                limited(
-                    found.frame,
-                    self.span,
-                    self.series.timeframe,
-                    self.limit,
-                    newest_first=self.newest_first,
-                ),
+            trim(
+                found, self.span, self.series.timeframe, self.limit, newest_first=self.newest_first
             )
         found.holes = merge(found.holes)
         return found
+
+
+def trim(
+    found: Collection, span: Span, width: Timeframe, limit: int, *, newest_first: bool
+) -> None:
+    """Leave the first or last so many candles, and what is missing among them."""
+    found.frame = most(found.frame, limit, newest_first=newest_first)
+    _clip(found, limited(found.frame, span, width, limit, newest_first=newest_first))
 
 
 def limited(
