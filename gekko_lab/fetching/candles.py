@@ -13,6 +13,7 @@ from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_candle_request
 from gekko_lab.fetching.supply import Supply, Way, check_way
 from gekko_lab.fetching.tally import counting
+from gekko_lab.fetching.watching import Watch, both
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
 from gekko_lab.market.moments import show_time
@@ -219,6 +220,13 @@ class Fetched:
     what: str
     tally: Tally
 
+    @property
+    def status(self) -> str:
+        """What became of it: complete, gaps, incomplete or failed."""
+        if self.failures:
+            return "failed" if self.frame.is_empty() else "incomplete"
+        return "gaps" if len(self.gaps) else "complete"
+
 
 def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
     """Give what `fetch` gives, without raising or warning of what is missing."""
@@ -238,9 +246,16 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
         )
         what = f"{request.source.exchange} {request.symbol} {asked.timeframe}"
         total = request.limit or width.between(*request.span)
-        with Progress(what, total, shown) as report, resumable(request.source, asked.log):
-            found, gaps = _collected(asked, request, width, report)
-    return Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}", tally)
+        watch = Watch(request.source.exchange, request.symbol, asked.timeframe, total)
+        with (
+            Progress(what, total, shown) as line,
+            watch.waits(),
+            resumable(request.source, asked.log),
+        ):
+            found, gaps = _collected(asked, request, width, both(line, watch))
+    done = Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}", tally)
+    watch.ended(done.status)
+    return done
 
 
 def _collected(

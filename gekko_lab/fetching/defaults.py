@@ -39,6 +39,14 @@ def check_jobs(n_jobs: object) -> None:
         raise InvalidArgument(f"n_jobs={n_jobs}: ask for 1 to {_MOST_JOBS} pages at a time")
 
 
+def check_tasks(n_jobs: object) -> None:
+    """Raise unless that is how many series may be fetched at a time, as joblib counts."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
+        raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
+    if not n_jobs:
+        raise InvalidArgument("n_jobs=0: ask for one or more at a time, or -1 for one a processor")
+
+
 @contextmanager
 def resumable(source: Source, log: bool | None) -> Iterator[None]:  # noqa: FBT001
     """Say on Ctrl-C or the stop button what is kept and how to go on."""

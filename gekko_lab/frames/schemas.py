@@ -91,6 +91,24 @@ TICKER = _schema(
 SERIES = _schema({"exchange": pl.String, "symbol": pl.String, "timeframe": pl.String})
 """What tells series of candles apart."""
 
+REPORT = _schema(
+    {
+        **dict(SERIES),
+        "status": pl.String,
+        "rows": pl.Int64,
+        "first": TIME,
+        "last": TIME,
+        "missing": pl.Int64,
+        "gaps": pl.String,
+        "pages": pl.Int64,
+        "retries": pl.Int64,
+        "waited": pl.Float64,
+        "source": pl.String,
+        "error": pl.String,
+    }
+)
+"""What became of each series that was fetched."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,
