@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.job import Job
     from gekko_lab.fetching.many import fetch_many
     from gekko_lab.fetching.order_book import fetch_order_book
     from gekko_lab.fetching.simulated_paths import simulate
@@ -41,6 +42,7 @@ __all__ = [
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
+    "Job",
     "calibrate",
     "candle_chart",
     "candles_from_trades",
@@ -66,6 +68,7 @@ _HOMES = {
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "Job": "gekko_lab.fetching.job",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from gekko_lab.errors import InvalidArgument
+from gekko_lab.fetching.asked import Asked, Columns
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.defaults import check_jobs, is_logged, resumable
 from gekko_lab.fetching.missing import explain, tell
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.settings import FrameKind, ProgressKind
     from gekko_lab.sources.source import Source
-
-Columns = Literal["base", "full"]
 
 
 @overload
@@ -183,22 +182,6 @@ def fetch(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What `fetch` was asked for."""
-
-    exchange: str | Source
-    symbol: str
-    timeframe: str
-    since: TimeLike | None = None
-    until: TimeLike | None = None
-    limit: int | None = None
-    columns: Columns = "base"
-    log: bool | None = None
-    source: Way = "auto"
-    n_jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Fetched:
     """What came of it, with all columns, before anyone is told.
 
@@ -246,7 +229,7 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
         )
         what = f"{request.source.exchange} {request.symbol} {asked.timeframe}"
         total = request.limit or width.between(*request.span)
-        watch = Watch(request.source.exchange, request.symbol, asked.timeframe, total)
+        watch = Watch(*asked.label, total)
         with (
             Progress(what, total, shown) as line,
             watch.waits(),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
@@ -13,9 +11,8 @@ from gekko_lab.errors import (
     GapWarning,
     IncompleteData,
     InvalidArgument,
-    InvalidType,
 )
-from gekko_lab.fetching.candles import Asked
+from gekko_lab.fetching.asked import Asked, series_of
 from gekko_lab.fetching.defaults import check_tasks
 from gekko_lab.fetching.missing import users_level
 from gekko_lab.fetching.progress import Board
@@ -29,7 +26,7 @@ from gekko_lab.settings import reads_as
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gekko_lab.fetching.candles import Columns
+    from gekko_lab.fetching.asked import Columns
     from gekko_lab.fetching.supply import Way
     from gekko_lab.fetching.tasks import Done
     from gekko_lab.market.moments import TimeLike
@@ -132,11 +129,7 @@ def fetch_many(
         log = True  # else the rows would be nowhere
     tasks = [
         Task(Asked(*series, since, until, limit, columns, log, source), rows=result == "frame")
-        for series in product(
-            _named("exchanges", exchanges),
-            _named("symbols", symbols),
-            _named("timeframes", timeframes),
-        )
+        for series in series_of(exchanges, symbols, timeframes)
     ]
     done = _run(tasks, n_jobs, shown)
     report = pl.concat([one.row for one in done])
@@ -158,19 +151,6 @@ def _check(columns: str, result: str, *, log: bool | None) -> None:
         raise InvalidArgument(
             "result='report' leaves the rows in the data log: leave log=False out"
         )
-
-
-def _named(what: str, given: object) -> list[Any]:
-    if isinstance(given, str) or (what == "exchanges" and not isinstance(given, Iterable)):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise InvalidType(f"{what}={given!r}: give a name, or a list of names")
-    found = list(given)
-    if not found:
-        raise InvalidArgument(f"{what} is empty: name at least one")
-    if len({id(one) if not isinstance(one, str) else one for one in found}) < len(found):
-        raise InvalidArgument(f"{what}={found!r} names something twice")
-    return found
 
 
 def _run(tasks: list[Task], n_jobs: int, shown: ProgressKind) -> list[Done]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gekko_lab.errors import GekkoLabError, Stopped
-from gekko_lab.fetching.candles import Asked, fetched
+from gekko_lab.fetching.candles import fetched
 from gekko_lab.fetching.tally import Tally
 from gekko_lab.fetching.watching import Watch
 from gekko_lab.frames.schemas import CANDLES_FULL, REPORT
@@ -19,6 +19,7 @@ from gekko_lab.settings import options
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gekko_lab.fetching.asked import Asked
     from gekko_lab.fetching.candles import Fetched
 
 
@@ -28,13 +29,6 @@ class Task:
 
     asked: Asked
     rows: bool = False
-
-    @property
-    def label(self) -> tuple[str, str, str]:
-        """Exchange, symbol and timeframe."""
-        exchange = self.asked.exchange
-        name = exchange if isinstance(exchange, str) else exchange.exchange
-        return name, str(self.asked.symbol), str(self.asked.timeframe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,7 @@ class _Work:
                 found = fetched(task.asked)
             except GekkoLabError as refused:
                 status = "stopped" if isinstance(refused, Stopped) else "failed"
-                Watch(*task.label, None).ended(status)
+                Watch(*task.asked.label, None).ended(status)
                 row = _row(task, status, nothing, refused, missing=None)
                 return Done(row, nothing, refused)
             error = found.failures[0].error if found.failures else None
@@ -130,7 +124,7 @@ def _row(
     if found is not None:
         missing = int(found.gaps["missing"].sum())
     row = (
-        *task.label,
+        *task.asked.label,
         status,
         len(frame),
         times.first(),
