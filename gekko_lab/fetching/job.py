@@ -113,12 +113,8 @@ class Job:
                 raise InvalidArgument("the job is running: stop() it, or wait() for its end")
             self._stop = threading.Event()
             self._error = None
-            settings = {name: getattr(options, name) for name in _OPTIONS}
             self._thread = threading.Thread(
-                target=copy_context().run,
-                args=(self._run, settings),
-                name="gekko-lab-job",
-                daemon=True,
+                target=copy_context().run, args=(self._run,), name="gekko-lab-job", daemon=True
             )
             self._thread.start()
         return self
@@ -196,10 +192,7 @@ class Job:
         """
         made_as = reads_as("frame", frame)
         with self._lock:
-            steps = [
-                self._steps.get(task.asked.label) or Step(*task.asked.label, "new")
-                for task in self._tasks
-            ]
+            steps = [self._steps.get(label) or Step(*label, "new") for label in self._tasks]
         rows = [
             (
                 *(step.exchange, step.symbol, step.timeframe, step.status, step.rows, step.total),
@@ -224,11 +217,7 @@ class Job:
         """
         made_as = reads_as("frame", frame)
         with self._lock:
-            rows = [
-                self._rows[task.asked.label]
-                for task in self._tasks
-                if task.asked.label in self._rows
-            ]
+            rows = [self._rows[label] for label in self._tasks if label in self._rows]
         return to_frame(pl.concat([pl.DataFrame(schema=REPORT), *rows]), made_as)
 
     def __enter__(self) -> Self:
