@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,13 +29,13 @@ def beside(tasks: Iterable[Callable[[], Answer]], n_jobs: int) -> Iterator[Answe
     n_jobs
         How many at a time.
     """
-    import joblib
-
     left = threading.Event()
-    pool = joblib.Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")
     with stopped_by(left):
         context = copy_context()
+    pool = ThreadPoolExecutor(n_jobs, thread_name_prefix="gekko-lab")
     try:
-        yield from pool(joblib.delayed(context.copy().run)(task) for task in tasks)
+        for future in as_completed([pool.submit(context.copy().run, task) for task in tasks]):
+            yield future.result()
     finally:
         left.set()
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -233,7 +233,7 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
         with (
             Progress(what, total, shown) as line,
             watch.waits(),
-            resumable(request.source, asked.log),
+            resumable(logged=is_logged(request.source, asked.log)),
         ):
             found, gaps = _collected(asked, request, width, both(line, watch))
     done = Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}", tally)

@@ -48,16 +48,21 @@ def check_tasks(n_jobs: object) -> None:
 
 
 @contextmanager
-def resumable(source: Source, log: bool | None) -> Iterator[None]:  # noqa: FBT001
-    """Say on Ctrl-C or the stop button what is kept and how to go on."""
+def resumable(*, logged: bool) -> Iterator[None]:
+    """Say on Ctrl-C or the stop button what is kept and how to go on.
+
+    Parameters
+    ----------
+    logged
+        Whether what came is in the data log.
+    """
     try:
         yield
     except KeyboardInterrupt as error:
-        if is_logged(source, log):
-            error.add_note(
-                "What came so far is in the data log; the same call goes on from there. "
-                f"gekko_lab.fetch(…, source='log') reads it without asking {source.exchange}."
-            )
-        else:
-            error.add_note("Nothing was kept; with log=True the same call would go on from here.")
+        error.add_note(
+            "What came so far is in the data log, and the same call goes on from there; "
+            "source='log' reads it without asking anybody."
+            if logged
+            else "Nothing was kept; with log=True the same call would go on from here."
+        )
         raise

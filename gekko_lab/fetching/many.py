@@ -9,11 +9,12 @@ import polars as pl
 
 from gekko_lab.errors import (
     GapWarning,
+    GekkoLabError,
     IncompleteData,
     InvalidArgument,
 )
 from gekko_lab.fetching.asked import Asked, series_of
-from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.defaults import check_tasks, is_logged, resumable
 from gekko_lab.fetching.missing import users_level
 from gekko_lab.fetching.progress import Board
 from gekko_lab.fetching.supply import check_way
@@ -22,6 +23,7 @@ from gekko_lab.fetching.watching import on_step
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, SERIES
 from gekko_lab.settings import reads_as
+from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,11 +157,19 @@ def _check(columns: str, result: str, *, log: bool | None) -> None:
 
 def _run(tasks: list[Task], n_jobs: int, shown: ProgressKind) -> list[Done]:
     done = []
-    with Board(len(tasks), shown) as board, on_step(board):
+    logged = any(_is_logged(task.asked) for task in tasks)
+    with resumable(logged=logged), Board(len(tasks), shown) as board, on_step(board):
         for one in run(tasks, n_jobs):
             done.append(one)
             board.finish(one.row)
     return done
+
+
+def _is_logged(asked: Asked) -> bool:
+    try:
+        return is_logged(find_source(asked.exchange), asked.log)
+    except GekkoLabError:  # told in the series' own row
+        return False
 
 
 def _labeled(done: Done, columns: Columns) -> pl.DataFrame:

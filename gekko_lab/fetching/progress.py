@@ -73,6 +73,7 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self._listening.close()
+        self._on = False  # an interrupted fetch has threads that still end their page
         if self._width:
             self._write("")
             sys.stderr.write("\r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from gekko_lab.fetching.candles import fetched
 from gekko_lab.fetching.tally import Tally
 from gekko_lab.fetching.watching import Watch
 from gekko_lab.frames.schemas import CANDLES_FULL, REPORT
-from gekko_lab.limits.waiting import check_stopped
+from gekko_lab.limits.waiting import check_stopped, stopped_by
 from gekko_lab.settings import options
 
 if TYPE_CHECKING:
@@ -66,15 +67,19 @@ def run(tasks: Sequence[Task], n_jobs: int) -> Iterator[Done]:
 
     settings = {name: getattr(options, name) for name in ("data_dir", "state_dir", "log")}
     inner = max(1, n_jobs // max(1, len(tasks)))
-    context = copy_context()
+    left = threading.Event()
+    with stopped_by(left):
+        context = copy_context()
     pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    found: Iterator[Done] = pool(
-        joblib.delayed(_Work(settings, context.copy()))(
-            replace(task, asked=replace(task.asked, n_jobs=inner))
+    try:
+        yield from pool(
+            joblib.delayed(_Work(settings, context.copy()))(
+                replace(task, asked=replace(task.asked, n_jobs=inner))
+            )
+            for task in tasks
         )
-        for task in tasks
-    )
-    return found
+    finally:
+        left.set()  # threads of this process end at their next page when the caller goes
 
 
 class _Work:
