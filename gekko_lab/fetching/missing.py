@@ -36,6 +36,7 @@ REASONS = {
     "not_served": "older than what the exchange serves",
     "unknown": "that the exchange doesn't give, asked twice",
     "failed": "that could not be had",
+    "not_held": "that the data log doesn't hold",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,6 +23,7 @@ from gekko_lab.market.moments import show_time
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.settings import reads_as
+from gekko_lab.simulation.presets import PRESETS
 from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
@@ -133,8 +135,8 @@ def _stored(
         identity = store.key.exchange
         if identity in given:
             known.append((given[identity], store))
-        elif _is_name(identity):
-            known.append((identity, store))
+        elif (name := _name_of(identity)) is not None:
+            known.append((name, store))
         else:
             unknown.append(store)
     return known, unknown
@@ -147,12 +149,17 @@ def _instances(exchanges: object) -> list[Source]:
     return [each for each in named if not isinstance(each, str)]
 
 
-def _is_name(identity: str) -> bool:
-    """Tell whether the name alone leads to the same data."""
-    try:
-        return find_source(identity).identity == identity
-    except GekkoLabError:
-        return False
+@cache
+def _name_of(identity: str) -> str | None:
+    """Give the name that leads to the same data, if one does."""
+    head = identity.partition("-")[0]
+    for name in (identity, head, *(f"{head}:{preset}" for preset in PRESETS)):
+        try:
+            if find_source(name).identity == identity:
+                return name
+        except GekkoLabError:
+            continue
+    return None
 
 
 def _round(
