@@ -19,6 +19,7 @@ from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
 from gekko_lab.market.moments import show_time
 from gekko_lab.settings import reads_as
+from gekko_lab.sources.registry import find_source
 from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def _collected(
 def _held_at(exchange: str | Source) -> Source:
     from gekko_lab.sources.log_replay import LogReplay
 
-    return LogReplay(exchange)
+    return LogReplay(find_source(exchange))
 
 
 def _shown(request: Request) -> str:

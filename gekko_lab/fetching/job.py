@@ -83,6 +83,7 @@ class Job:
         self._tasks = {each.label: Task(each) for each in asked}
         self._n_jobs = n_jobs
         self._listeners: list[Callable[[Step], None]] = []
+        self._enders: list[Callable[[pl.DataFrame], None]] = []
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -175,6 +176,10 @@ class Job:
 
         return off
 
+    def on_end(self, listener: Callable[[pl.DataFrame], None]) -> None:
+        """Tell a function of each series that ended: its row of the report."""
+        self._enders.append(listener)
+
     def progress(self, *, frame: FrameKind | None = None) -> Any:  # noqa: ANN401 (the frame decides)
         """Give how far each series is.
 
@@ -220,6 +225,10 @@ class Job:
             rows = [self._rows[label] for label in self._tasks if label in self._rows]
         return to_frame(pl.concat([pl.DataFrame(schema=REPORT), *rows]), made_as)
 
+    def __len__(self) -> int:
+        """Give how many series it downloads."""
+        return len(self._tasks)
+
     def __enter__(self) -> Self:
         """Start it."""
         return self.start()
@@ -241,6 +250,8 @@ class Job:
                 for label, done in zip(self._tasks, found, strict=True):
                     with self._lock:
                         self._rows[label] = done.row
+                    for listener in self._enders:
+                        listener(done.row)
         except Exception as error:  # noqa: BLE001 (raised where somebody waits for the job)
             _log.error("a job ended by an error: %s", error)
             self._error = error

@@ -97,7 +97,7 @@ def fetch_many(
         pages     Int64    pages and files that were asked for and came
         retries   Int64    how often one was asked for again
         waited    Float64  seconds that requests waited for their turn or another try, added up
-        source    String   where rows came from: log, archive, rest, trades, joined by "+"
+        source    String   where rows came from: log, archive, rest, trades, simulated ("log+rest")
         error     String   why something could not be had
         ========= ======== ====================================================================
 

@@ -86,7 +86,7 @@ def plan(
 
         ========== ======== ===================================================================
         exchange, symbol, timeframe  the series
-        source     String   log (held already), archive, rest or trades
+        source     String   log (held already), archive, rest, trades or simulated
         since, until  Datetime  from where to where, UTC
         rows       Int64    that are expected; for trades at the pace of the last ten minutes
         calls      Int64    requests; faults and gaps need some more
@@ -158,7 +158,8 @@ def _of_rest(series: Series, span: Span) -> _Part:
     rows = series.timeframe.between(*span)
     calls = 1 if series.paging.newest_only else -(-rows // series.paging.page_size)
     weight, per_second = _cost(series.source, series.symbol, "candles")
-    return _Part("rest", span, rows, calls, calls * weight, per_second, rows * _SENT["candles"])
+    name = "rest" if series.source.logged else "simulated"
+    return _Part(name, span, rows, calls, calls * weight, per_second, rows * _SENT["candles"])
 
 
 def _trades(request: Request) -> Iterable[_Part]:

@@ -213,7 +213,7 @@ def _told(row: dict[str, Any]) -> str:
     name = " ".join((row["exchange"], row["symbol"], row["timeframe"] or "trades"))
     line = f"{name}: {row['status']}, {row['rows']:,} rows"
     if row["pages"]:
-        line += f", {row['pages']} pages"
+        line += f", {row['pages']} page{'' if row['pages'] == 1 else 's'}"
     if row["waited"] >= 1:
         line += f", waited {row['waited']:.0f} s"
     for part in (row["gaps"], row["error"]):

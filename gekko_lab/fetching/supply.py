@@ -45,6 +45,10 @@ class Supply:
     way: Way = "auto"
     n_jobs: int = 1
 
+    @property
+    def _name(self) -> str:
+        return "rest" if self.series.source.logged else "simulated"
+
     def ranges(
         self,
         spans: Sequence[Span],
@@ -53,7 +57,7 @@ class Supply:
         keep: Keep | None = None,
     ) -> list[Collection]:
         """Give the candles of each range, as `collect_ranges` does."""
-        used("rest")
+        used(self._name)
         return collect_ranges(self.series, spans, report=report, keep=keep, n_jobs=self.n_jobs)
 
     def some(
@@ -70,7 +74,7 @@ class Supply:
             raise UnsupportedBySource(
                 f"source={self.way!r} serves ranges: give since and until instead of limit={limit}"
             )
-        used("rest")
+        used(self._name)
         return collect(
             self.series, span, limit=limit, newest_first=newest_first, report=report, keep=keep
         )

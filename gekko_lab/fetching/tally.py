@@ -29,7 +29,7 @@ class Tally:
     waited_s : float
         How long requests waited for their turn or before another try, added up.
     sources : set of str
-        Where rows came from: "log", "archive", "rest", "trades".
+        Where rows came from: "log", "archive", "rest", "trades", "simulated".
     """
 
     pages: int = 0

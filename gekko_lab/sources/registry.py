@@ -103,6 +103,7 @@ def _preset(name: str) -> Source:
 
 
 def _replay(identity: str) -> Source:
+    """Give what is held of an exchange by its name, or of a source by its identity."""
     from gekko_lab.sources.log_replay import LogReplay
 
     if not identity:
@@ -110,7 +111,10 @@ def _replay(identity: str) -> Source:
             f"{REPLAY!r} replays what the data log holds of an exchange: name one, as in "
             f"'{REPLAY}binance'; gekko_lab.datalog.catalog() lists what is there"
         )
-    return LogReplay(identity)
+    try:
+        return LogReplay(_named(identity))
+    except UnknownExchange:
+        return LogReplay(identity)
 
 
 def _plugins() -> Mapping[str, EntryPoint]:
