@@ -89,7 +89,7 @@ class Exchange:
     ) -> None:
         self._dialect = dialect
         self._faults = faults
-        self._meter = meter
+        self._counter = meter
         self._clock = clock
         self._limit_clock = limit_clock
         self._log: deque[Request] = deque(maxlen=_LOG_LENGTH)
@@ -122,7 +122,7 @@ class Exchange:
                 self._note(visit, parcel.status, refused=fault.kind in _RATE_FAULTS)
                 return await send(request, parcel)
         weight = self._dialect.weight(request.path)
-        verdict = self._meter.charge(request.remote or "", weight)
+        verdict = self._counter.charge(request.remote or "", weight)
         parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
         self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)
         return await send(request, parcel)

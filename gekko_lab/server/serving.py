@@ -42,7 +42,7 @@ class Server:
 
     def __init__(
         self,
-        served: Exchange,
+        handler: Exchange,
         faults: Faults,
         *,
         exchange: str,
@@ -51,7 +51,7 @@ class Server:
     ) -> None:
         self.exchange = exchange
         self.faults = faults
-        self._served = served
+        self._exchange = handler
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         started: Future[str] = Future()
@@ -64,7 +64,7 @@ class Server:
     @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order in which they were answered."""
-        return self._served.requests
+        return self._exchange.requests
 
     def ccxt_urls(self) -> dict[str, Any]:
         """Give the `urls` for ccxt's class, so that no section reaches the real exchange."""
@@ -115,7 +115,7 @@ class Server:
         self._stop = closing = asyncio.Event()
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._served.handle(request, closing)
+            return await self._exchange.handle(request, closing)
 
         server = web.Server(handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
@@ -225,8 +225,8 @@ def serve(
     )
     meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)
-    served = Exchange(dialect, faults, meter, clock=clock or _wall_clock, limit_clock=limit_clock)
-    return Server(served, faults, exchange=exchange, host=host, port=port)
+    handler = Exchange(dialect, faults, meter, clock=clock or _wall_clock, limit_clock=limit_clock)
+    return Server(handler, faults, exchange=exchange, host=host, port=port)
 
 
 def _wall_clock() -> int:

@@ -181,7 +181,7 @@ def test_a_wrong_request_is_answered_with_its_code(get, path, query, code, text)
 
 def test_a_wide_lookup_can_be_refused(market, clock):
     with serve(market, clock=lambda: clock.now, hours_between=1) as server:
-        answer = server._served._dialect.answer(
+        answer = server._exchange._dialect.answer(
             "GET",
             "/api/v3/aggTrades",
             [("symbol", "BTCUSDT"), ("startTime", "0"), ("endTime", "3600001")],
