@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,8 +169,9 @@ class KrakenSpot:
         return _LAYOUTS.get(subject)
 
     def _time(self, _query: dict[str, str], now: int) -> bytes:
-        seconds = now // 1000
-        return orjson.dumps({"unixtime": seconds, "rfc1123": formatdate(seconds)})
+        moment = datetime.fromtimestamp(now // 1000, UTC)
+        text = f"{moment:%a, %d %b %y %H:%M:%S +0000}"
+        return orjson.dumps({"unixtime": now // 1000, "rfc1123": text})
 
     def _status(self, _query: dict[str, str], now: int) -> bytes:
         moment = datetime.fromtimestamp(now // 1000, UTC)
