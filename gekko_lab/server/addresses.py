@@ -33,7 +33,10 @@ _BINANCE = {
     "papi": "/papi/v1",
     "papiV2": "/papi/v2",
 }
-_BINANCE_STREAMS = ("spot", "margin", "linear", "inverse", "future", "delivery", "papi")
+_BINANCE_STREAMS = (
+    *("spot", "margin", "linear", "inverse", "future", "delivery", "papi", "stock"),
+    *("option", "optionMarket", "optionPrivate"),
+)
 _KRAKEN_STREAMS = ("public", "private", "publicV2", "privateV2", "beta", "beta-private")
 
 # Markets are loaded with a single request; without the options ccxt's `binance` asks for futures
