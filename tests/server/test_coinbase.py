@@ -218,6 +218,15 @@ def test_a_page_has_1000_trades_by_default_and_at_most(page):
     assert len(page(TRADES)) == len(page(TRADES, limit=5000)) == 1000
 
 
+def test_pages_can_be_smaller(served_as, ask):
+    server = served_as("coinbaseexchange", page_limit=7)
+    assert len(ask(server, TRADES).json()) == 7
+    window = {"start": iso(START), "end": iso(START + 6 * MINUTE)}
+    assert ask(server, CANDLES, **window).status_code == 200
+    window["end"] = iso(START + 7 * MINUTE)
+    assert "exceeds 7" in ask(server, CANDLES, **window).json()["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status", "text"),
     [

@@ -223,6 +223,8 @@ def test_since_is_in_seconds_or_nanoseconds(result):
     assert result(TRADES, pair="XBTUSDT", since=START * 1_000_000, count=9) == seconds
     assert result(TRADES, pair="XBTUSDT", since=10**30)["XBTUSDT"] == []
     assert result(OHLC, pair="XBTUSDT", since=10**30)["XBTUSDT"] == []
+    assert result(OHLC, pair="XBTUSDT", since="1e999999")["XBTUSDT"] == []
+    assert result(TRADES, pair="XBTUSDT", since=-5, count=9)["XBTUSDT"] == seconds["XBTUSDT"]
 
 
 def test_nothing_comes_from_the_future(result, clock):
@@ -287,6 +289,13 @@ def test_too_many_requests_are_refused_with_200(served_as, ask, ccxt_for):
     hands.now += 1.0
     assert client.fetch_time()
     assert [request.refused for request in server.requests] == [False] * 3 + [True] * 2 + [False]
+
+
+def test_pages_can_be_smaller(served_as, ask):
+    server = served_as("kraken", page_limit=7)
+    for path in (OHLC, TRADES):
+        page = ask(server, path, pair="XBTUSDT", since=0, count=100).json()["result"]
+        assert len(page["XBTUSDT"]) == 7
 
 
 def test_an_unknown_exchange_is_refused(market):
