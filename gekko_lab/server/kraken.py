@@ -271,4 +271,4 @@ def _nanoseconds(query: Mapping[str, str]) -> int:
     if not value.is_finite():
         raise Refused(_error("EGeneral:Invalid arguments"))
     nanoseconds = value if value >= _NANOSECONDS_FROM else value * 1000 * _MILLION
-    return int(max(0, min(nanoseconds, _LATEST)))
+    return int(max(Decimal(0), min(nanoseconds, Decimal(_LATEST))))
