@@ -123,26 +123,25 @@ def test_the_newest_candles_of_kraken_are_kept_while_they_are_served(kraken, mar
     minute = Timeframe.parse("1m")
     early = market.candles("BTC/USDT", minute, ms("2024-01-01"), ms("2024-01-01T12:00"))
     late = market.candles("BTC/USDT", minute, ms("2024-01-01"), ms("2024-01-01T20:00"))
-    first = kraken(early, ms("2024-01-01T11:59:30") // 1000)
+    server, first = kraken(early, "2024-01-01T11:59:30")
     gekko_lab.fetch(first, "BTC/USDT", "1m", since="2024-01-01", log=True)
-    second = kraken(late, ms("2024-01-01T19:59:30") // 1000)
+    _, second = kraken(late, "2024-01-01T19:59:30", instead_of=server)
     asked = {"since": "2024-01-01T00:30", "log": True}
     candles = gekko_lab.fetch(second, "BTC/USDT", "1m", **asked)
     assert candles.height == 19 * 60 + 29
 
 
 def test_minutes_without_trades_on_coinbase_are_asked_for_once(coinbase, market, ms):
-    def minutes(width):
-        name = f"{width // 60}m" if width < 3600 else f"{width // 3600}h"
-        candles = market.candles(
-            "BTC/USDT", Timeframe.parse(name), ms("2024-01-01"), ms("2024-01-01T12:00")
-        )
-        return candles[[row for row in range(candles.height) if row % 7]]
-
-    exchange = coinbase(minutes, ms("2024-01-01T12:00:30") // 1000)
+    candles = market.candles(
+        "BTC/USDT", Timeframe.parse("1m"), ms("2024-01-01"), ms("2024-01-01T12:00")
+    )
+    minutes = candles[[row for row in range(candles.height) if row % 7]]
+    server, exchange = coinbase(minutes, "2024-01-01T12:00:30")
     asked = {"since": "2024-01-01", "until": "2024-01-01T10:00"}
     first, gaps = fetch(exchange, **asked)
+    before = len(server.requests)
     second, again = fetch(exchange, **asked)
+    assert len(server.requests) == before
     assert first.height == 600 - 86
     assert second.equals(first)
     assert again.equals(gaps)
@@ -151,18 +150,14 @@ def test_minutes_without_trades_on_coinbase_are_asked_for_once(coinbase, market,
 
 def test_candles_that_come_late_are_not_lost(coinbase, market, ms):
     def until(end):
-        def minutes(width):
-            name = f"{width // 60}m" if width < 3600 else f"{width // 3600}h"
-            return market.candles(
-                "BTC/USDT", Timeframe.parse(name), ms("2024-01-01"), ms(f"2024-01-01T{end}")
-            )
-
-        return minutes
+        return market.candles(
+            "BTC/USDT", Timeframe.parse("1m"), ms("2024-01-01"), ms(f"2024-01-01T{end}")
+        )
 
     asked = {"since": "2024-01-01", "until": "2024-01-01T12:00"}
-    late = coinbase(until("11:55"), ms("2024-01-01T12:00:30") // 1000)
+    server, late = coinbase(until("11:55"), "2024-01-01T12:00:30")
     first, _ = fetch(late, **asked)
-    there = coinbase(until("12:00"), ms("2024-01-01T12:05:30") // 1000)
+    _, there = coinbase(until("12:00"), "2024-01-01T12:05:30", instead_of=server)
     second, gaps = fetch(there, **asked)
     assert first.height == 715
     assert second.height == 720
