@@ -123,7 +123,7 @@ def collect_ranges(
 
 
 def settle(series: Series, found: Collection, keep: Keep | None) -> bool:
-    """Ask once more for holes whose answers say that no candle follows, where some do.
+    """Ask once more for holes whose answers say that no candle follows.
 
     Where an exchange jumps over gaps, an answer from inside one shows the next candle. One that
     shows none, between candles that exist, is wrong, however often it comes.
@@ -135,15 +135,14 @@ def settle(series: Series, found: Collection, keep: Keep | None) -> bool:
     """
     asked = False
     for end in found.ends:
-        if found.latest is None or found.latest < end.until:
-            continue
         asked = True
         again = series.complete(end)
         kept = keep is not None and keep(end, again)
         if not kept:
             found.frame = pl.concat([found.frame, again.frame]).sort("timestamp")
         holes, failures = again.holes, again.failures
-        if holes and again.resumes_at is None:
+        contradicts = found.latest is not None and found.latest >= end.until
+        if holes and again.resumes_at is None and contradicts:
             error = BadResponse(
                 f"{series.source.exchange} says that no candles of {series.symbol} "
                 f"{series.timeframe} follow {show_time(end.since)}, but gave later ones; try again"
