@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
-from gekko_lab.errors import BadResponse, DataError, SourceError
-from gekko_lab.fetching.asking import ask
-from gekko_lab.fetching.completion import Failure
+from gekko_lab.errors import InvalidArgument
+from gekko_lab.fetching import logged_trades
+from gekko_lab.fetching.logged_trades import TradesFound
 from gekko_lab.fetching.missing import tell
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_trade_request
-from gekko_lab.frames.checks import check_trades, milliseconds
+from gekko_lab.fetching.tape import Tape
+from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.resample import gap_frame
-from gekko_lab.frames.schemas import TRADES, empty
+from gekko_lab.frames.schemas import TIME, TRADES, empty
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.spans import Span
 from gekko_lab.settings import reads_as
-from gekko_lab.sources.source import TradeCursor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gekko_lab import datalog
     from gekko_lab.fetching.request import Request
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.settings import FrameKind, ProgressKind
-    from gekko_lab.sources.source import Source, TradePage
+    from gekko_lab.sources.source import Source
+
+Result = Literal["frame", "report"]
+
+TRADES_REPORT = pl.Schema(
+    {
+        "exchange": pl.String(),
+        "symbol": pl.String(),
+        "status": pl.String(),
+        "rows": pl.Int64(),
+        "first": TIME,
+        "last": TIME,
+        "missing": pl.Int64(),
+        "error": pl.String(),
+    }
+)
 
 _FIRST_WINDOW = 60_000
 _WIDEST_WINDOW = 30 * 86_400_000
@@ -39,6 +57,8 @@ def fetch_trades(
     since: TimeLike | None = None,
     until: TimeLike | None = None,
     limit: int | None = None,
+    log: bool = False,
+    result: Result = "frame",
     frame: FrameKind | None = None,
     progress: ProgressKind | None = None,
 ) -> Any:  # noqa: ANN401 (the frame option decides)
@@ -58,6 +78,11 @@ def fetch_trades(
         Times of the trades, since inclusive and until exclusive, as `fetch` reads them.
     limit
         How many trades.
+    log
+        Whether to go through the data log: what it holds is read, only the rest is asked for, and
+        every page is kept before the next one is asked for.
+    result
+        "frame", or "report" to leave the trades in the data log, for more than fits into memory.
     frame
         "polars" or "pandas"; by default `options.frame`.
     progress
@@ -69,11 +94,17 @@ def fetch_trades(
         One row a trade, in order. Columns: timestamp (exchange time, UTC, microseconds; the index
         in pandas), id (text), side (the taker's, "buy" or "sell"; null where unknown), price
         (float, quote per base), amount (float, base). The same columns without rows.
+        With `result="report"` one row: exchange and symbol; status (complete, gaps where the
+        exchange doesn't serve all of the range any more, incomplete, or failed); rows, first and
+        last (time, UTC) of the trades that the log holds now; missing (0, or null, as nobody knows
+        how many); error.
 
     Raises
     ------
     RequestError
         When the request can't be answered; raised before any trade is asked for.
+    LogError
+        When the data log can't keep what came.
     SourceError
         When nothing could be had.
     IncompleteData
@@ -93,163 +124,173 @@ def fetch_trades(
     """
     kind = reads_as("frame", frame)
     shown = reads_as("progress", progress)
+    _check_result(result, log=log)
     request = read_trade_request(exchange, symbol, since=since, until=until, limit=limit)
     what = f"{request.source.exchange} {symbol} trades"
     with Progress(what, request.limit, shown) as report:
-        if request.newest_first:
-            found = _last(request, report)
+        if not log:
+            found = _Fetch(request, report).run()
         else:
-            found = _Tape(request.source, symbol, report).run(request.span, request.limit)
-    result = to_frame(found.frame, kind)
-    tell(_gaps(found), result, what=f"{what} {_shown(request)}", failures=found.failures)
-    return result
+            with logged_trades.open_log(request.source, symbol) as series:
+                found = _LoggedFetch(request, report, series).run(rows=result == "frame")
+    if result == "report":
+        return to_frame(_report(request, found), kind)
+    table = to_frame(found.frame, kind)
+    tell(_gaps(found), table, what=f"{what} {_shown(request)}", failures=found.missed.failures)
+    return table
+
+
+def _check_result(result: str, *, log: bool) -> None:
+    if result not in get_args(Result):
+        raise InvalidArgument(f"result={result!r}: choose 'frame' or 'report'")
+    if result == "report" and not log:
+        raise InvalidArgument("result='report' leaves the trades in the data log: say log=True")
 
 
 @dataclass(slots=True)
 class _Found:
+    """Trades, what of the request lacks, and how many there are from when to when."""
+
     frame: pl.DataFrame
-    failures: list[Failure] = field(default_factory=list)
-    unserved: Span | None = None
+    missed: TradesFound
+    rows: int = 0
+    first: int | None = None
+    last: int | None = None
     quiet: Span | None = None
 
 
-class _Tape:
-    """Trades in order of time, joined from pages that may overlap."""
+class _Fetch:
+    """One request, answered by the exchange alone."""
 
-    def __init__(self, source: Source, symbol: str, report: Progress) -> None:
-        self.source = source
-        self.symbol = symbol
+    def __init__(self, request: Request, report: Callable[[int], None]) -> None:
+        self.request = request
         self.report = report
+        self.missed = TradesFound()
 
-    def run(self, span: Span, limit: int | None) -> _Found:
-        """Give the trades of the span, or the first `limit` of them."""
-        frames = [empty(TRADES)]
-        found = _Found(frames[0])
-        cursor: TradeCursor | None = TradeCursor(span.since)
-        rows = 0
-        last = frames[0]
-        while cursor is not None and cursor.time < span.until and (limit is None or rows < limit):
-            try:
-                page = self._page(cursor, span.until, last)
-                if page.following is None and page.frame.is_empty():  # believed when told twice
-                    page = self._page(cursor, span.until, last)
-            except SourceError as error:
-                found.failures.append(Failure(Span(cursor.time, span.until), error))
+    def run(self) -> _Found:
+        """Give what was asked for."""
+        if self.request.newest_first:
+            return self.newest(self.request.limit or 0)
+        return self.oldest(self.request.span, self.request.limit)
+
+    def oldest(self, span: Span, limit: int | None) -> _Found:
+        """Give the trades of a range, or the first so many."""
+        frame = self.walked(Tape(self.request.source, self.request.symbol, span, limit))
+        return _Found(frame if limit is None else frame.head(limit), self.missed)
+
+    def newest(self, limit: int) -> _Found:
+        """Walk back in ever wider windows until enough trades are there."""
+        until = self.request.span.until
+        end, width = until, _FIRST_WINDOW
+        frame, quiet = empty(TRADES), None
+        while end > 0 and len(frame) < limit:
+            start = max(0, end - width)
+            older = self.walked(Tape(self.request.source, self.request.symbol, Span(start, end)))
+            frame = pl.concat([older, frame])
+            if self.missed.failures or self.missed.doubts:
                 break
-            new = _unseen(page.frame, last).filter(milliseconds() < span.until)
-            if len(page.frame):
-                last = page.frame
-            frames.append(new)
-            rows += len(new)
+            if self.missed.unserved:
+                if len(frame) >= limit:
+                    self.missed.unserved.clear()
+                break
+            if older.is_empty() and width >= _WIDEST_WINDOW:
+                quiet = Span(start, _first(frame, until))
+                break
+            end, width = start, min(2 * width, _WIDEST_WINDOW)
+        return _Found(frame.tail(limit), self.missed, quiet=quiet)
+
+    def walked(self, tape: Tape) -> pl.DataFrame:
+        """Give all trades of a tape."""
+        frames = [empty(TRADES)]
+        rows = 0
+        for frame, _ in self.pieces(tape):
+            frames.append(frame)
+            rows += len(frame)
             self.report(rows)
-            cursor = page.following
-        found.frame = pl.concat(frames)
-        if limit is not None:
-            found.frame = found.frame.head(limit)
-        if not found.failures:
-            self._check_begin(found, span)
-        return found
+        self.missed.add(tape)
+        return pl.concat(frames)
 
-    def _page(self, cursor: TradeCursor, until: int, last: pl.DataFrame) -> TradePage:
-        def question() -> TradePage:
-            page = self.source.trades(self.symbol, cursor, until)
-            try:
-                check_trades(page.frame, since=cursor.time)
-            except DataError as error:
-                raise BadResponse(
-                    f"{self.source.exchange} sent unsound trades of {self.symbol}: {error}"
-                ) from error
-            if not _goes_on(page, cursor, last):
-                raise BadResponse(
-                    f"{self.source.exchange} leads from the trades of {self.symbol} at "
-                    f"{show_time(cursor.time)} back to trades that came already"
-                )
-            return page
-
-        return ask(question)
-
-    def _check_begin(self, found: _Found, span: Span) -> None:
-        """Find what lies before the first trade that is served, where that matters."""
-        first = _first(found.frame, span.until)
-        if first <= span.since:
-            return
-        try:
-            oldest = ask(lambda: self.source.oldest_trade(self.symbol, span.since))
-        except SourceError:  # what came stays; its begin is not confirmed
-            found.quiet = Span(span.since, first)
-            return
-        if oldest is not None:
-            found.unserved = Span(span.since, min(oldest, first))
+    def pieces(self, tape: Tape) -> Iterator[tuple[pl.DataFrame, int]]:
+        """Walk over a tape."""
+        return ((piece.frame, piece.until) for piece in tape)
 
 
-def _last(request: Request, report: Progress) -> _Found:
-    """Walk back in ever wider windows until enough trades are there."""
-    limit = request.limit or 0
-    tape = _Tape(request.source, request.symbol, report)
-    end, width = request.span.until, _FIRST_WINDOW
-    found = _Found(empty(TRADES))
-    while end > 0 and len(found.frame) < limit:
-        start = max(0, end - width)
-        older = tape.run(Span(start, end), None)
-        found.frame = pl.concat([older.frame, found.frame])
-        found.failures += older.failures
-        found.quiet = older.quiet
-        if found.failures or found.quiet is not None:
-            break
-        if older.unserved is not None:
-            found.unserved = older.unserved if len(found.frame) < limit else None
-            break
-        if older.frame.is_empty() and width >= _WIDEST_WINDOW:
-            found.quiet = Span(start, _first(found.frame, request.span.until))
-            break
-        end, width = start, min(2 * width, _WIDEST_WINDOW)
-    found.frame = found.frame.tail(limit)
-    return found
+class _LoggedFetch(_Fetch):
+    """One request, answered by the data log as far as it can."""
+
+    def __init__(
+        self, request: Request, report: Callable[[int], None], log: datalog.Series
+    ) -> None:
+        super().__init__(request, report)
+        self.log = log
+        self.closed = logged_trades.closed_until(request.source)
+
+    def run(self, *, rows: bool = True) -> _Found:
+        """Give what was asked for, or with `rows=False` only see to it that the log holds it."""
+        request = self.request
+        if request.limit is not None:
+            held = logged_trades.held_rows(
+                self.log, request.span, request.limit, newest_first=request.newest_first
+            )
+            found = super().run() if held is None else _Found(held, self.missed)
+            found.rows = len(found.frame)
+            if found.rows:
+                found.first, found.last = found.frame["timestamp"].to_physical()[[0, -1]]
+            return found
+        span = request.span
+        if not rows and self.closed is not None:
+            span = Span(span.since, max(span.since, min(span.until, self.closed)))
+        missed = logged_trades.collect_logged_trades(
+            request.source,
+            request.symbol,
+            span,
+            report=lambda came, _: self.report(came),
+            log_series=self.log,
+        )
+        if rows:
+            return _Found(logged_trades.with_loose(self.log.read(span).frame, missed), missed)
+        return _Found(empty(TRADES), missed, *logged_trades.count_held(self.log, span))
+
+    def pieces(self, tape: Tape) -> Iterator[tuple[pl.DataFrame, int]]:
+        """Walk over a tape and keep what comes."""
+        yield from logged_trades.kept_pieces(tape, self.log, self.closed, self.missed)
+        logged_trades.keep_failures(tape, self.log, self.closed)
 
 
 def _first(frame: pl.DataFrame, default: int) -> int:
     return frame.select(milliseconds().first()).item() if len(frame) else default
 
 
-def _goes_on(page: TradePage, cursor: TradeCursor, last: pl.DataFrame) -> bool:
-    """Tell whether the next page lies behind this one, so that the walk ends."""
-    following = page.following
-    if following is None or following.time > cursor.time:
-        return True
-    same_time = following.time == cursor.time and following.id != cursor.id
-    return same_time and not _unseen(page.frame, last).is_empty()
-
-
-def _unseen(page: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
-    """Leave out what the page before ended with, by id, or by the whole row without ids."""
-    if before.is_empty() or page.is_empty():
-        return page
-    seam = before.filter(pl.col("timestamp") >= page["timestamp"][0])
-    if seam.is_empty():
-        return page
-    if seam["id"].null_count():
-        return _without_common(page, seam)
-    return page.filter(~pl.col("id").is_in(seam["id"].implode()))
-
-
-def _without_common(page: pl.DataFrame, seam: pl.DataFrame) -> pl.DataFrame:
-    """Leave out as many equal rows as the seam has: equal trades without ids do happen."""
-    keys = ["timestamp", "side", "price", "amount"]
-    counted = page.with_columns(_turn=pl.int_range(pl.len()).over(keys))
-    seen = seam.with_columns(_turn=pl.int_range(pl.len()).over(keys))
-    left = counted.join(seen, on=[*keys, "_turn"], how="anti", nulls_equal=True)
-    return left.select(page.columns)
-
-
 def _gaps(found: _Found) -> pl.DataFrame:
     rows: list[tuple[Span, None, str, str | None]] = [
-        (failure.span, None, "failed", str(failure.error)) for failure in found.failures
+        (failure.span, None, "failed", str(failure.error)) for failure in found.missed.failures
     ]
-    if found.unserved is not None and found.unserved.since < found.unserved.until:
-        rows.append((found.unserved, None, "not_served", None))
+    rows += [(span, None, "not_served", None) for span in found.missed.unserved]
+    rows += [(doubt.span, None, "unknown", None) for doubt in found.missed.doubts]
     if found.quiet is not None:
         rows.append((found.quiet, None, "unknown", None))
     return gap_frame(rows)
+
+
+def _report(request: Request, found: _Found) -> pl.DataFrame:
+    errors = [*found.missed.failures, *found.missed.doubts]
+    status = "complete"
+    if found.missed.failures:
+        status = "incomplete" if found.rows else "failed"
+    elif len(_gaps(found)):
+        status = "gaps"
+    row = {
+        "exchange": request.source.exchange,
+        "symbol": request.symbol,
+        "status": status,
+        "rows": found.rows,
+        "first": found.first,
+        "last": found.last,
+        "missing": 0 if status == "complete" else None,
+        "error": str(errors[0].error) if errors else None,
+    }
+    plain = pl.Schema({**TRADES_REPORT, "first": pl.Int64(), "last": pl.Int64()})
+    return pl.DataFrame([row], schema=plain).cast(TRADES_REPORT)
 
 
 def _shown(request: Request) -> str:
