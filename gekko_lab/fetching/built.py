@@ -111,7 +111,7 @@ def _candles(log: datalog.Series, span: Span, width: Timeframe) -> Iterator[pl.D
             _shift(days, -offset),
             str(width),
             present=str(_DAY),
-            since=span.since - offset,
+            since=width.floor(times_of(days)[0]) - offset,
             until=span.until - offset,
         )
         yield _shift(longer, offset)

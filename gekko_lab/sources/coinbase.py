@@ -148,7 +148,7 @@ def _between(below: _Mark, above: _Mark, time: int, *, halves: bool) -> int:
     width = above.id - below.id
     if width <= TRADE_PAGE:
         return above.id
-    if below.time is None and not halves:
+    if not below.id:
         guess = below.id + TRADE_PAGE
     elif below.time is None or above.time is None or halves:
         guess = below.id + width // 2

@@ -60,12 +60,7 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     which whoever joins the pages leaves out.
     """
     start = cursor.time * _MS - _ROUNDED if cursor.id is None else int(cursor.id)
-    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
-        body = ccxt.publicGetTrades(
-            {"pair": market["id"], "since": str(max(0, start - 1)), "count": TRADE_PAGE}
-        )
-        rows, last = _read(body)
-        frame = _frame(rows)
+    rows, last, frame = _ask(client, market, start - 1)
     if cursor.id is None:
         frame = frame.filter(times_of(frame) >= cursor.time)
     if not rows:
@@ -73,12 +68,24 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     newest = _cursor_of(rows[-1], last)
     if newest > start:
         return TradePage(frame, TradeCursor(_milliseconds(rows[-1]), str(newest)))
-    if len(rows) >= TRADE_PAGE:
+    later, last, _ = _ask(client, market, start + 1)
+    if later and _cursor_of(later[-1], last) > start:
         raise BadResponse(
             f"{client.exchange} gives {len(rows)} trades of {market['symbol']} in one nanosecond "
             "and no way past them"
         )
     return TradePage(frame, None)
+
+
+def _ask(
+    client: Client, market: dict[str, Any], since: int
+) -> tuple[list[_Trade], str, pl.DataFrame]:
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
+        body = ccxt.publicGetTrades(
+            {"pair": market["id"], "since": str(max(0, since)), "count": TRADE_PAGE}
+        )
+        rows, last = _read(body)
+        return rows, last, _frame(rows)
 
 
 def _read(body: _Body) -> tuple[list[_Trade], str]:
