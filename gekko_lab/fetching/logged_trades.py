@@ -16,7 +16,7 @@ from gekko_lab import datalog
 from gekko_lab.errors import BadResponse
 from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.defaults import is_live
-from gekko_lab.fetching.tape import Tape
+from gekko_lab.fetching.tape import Tape, places
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.schemas import TRADES, empty
 from gekko_lab.market.spans import Span, intersect
@@ -219,13 +219,10 @@ def _append(log: datalog.Series, frame: pl.DataFrame, covered: Span) -> None:
 
 
 def _add_loose(found: TradesFound, frame: pl.DataFrame, kept: Span) -> None:
-    for rest in (
-        frame.filter(milliseconds() < kept.since),
-        frame.filter(milliseconds() >= kept.until),
-    ):
-        if len(rest):
-            found.loose.append(rest)
+    since, until = places(frame, *kept)
+    found.loose += [rest for rest in (frame[:since], frame[until:]) if len(rest)]
 
 
 def _within(frame: pl.DataFrame, span: Span) -> pl.DataFrame:
-    return frame.filter((milliseconds() >= span.since) & (milliseconds() < span.until))
+    since, until = places(frame, *span)
+    return frame[since:until]

@@ -10,7 +10,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse, DataError, SourceError
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.completion import Failure
-from gekko_lab.frames.checks import check_trades, milliseconds
+from gekko_lab.frames.checks import check_trades
 from gekko_lab.frames.schemas import TRADES, empty
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.spans import Span
@@ -99,16 +99,17 @@ class Tape:
             except SourceError as error:
                 self.failures.append(Failure(Span(cursor.time, self.span.until), error))
                 break
-            new = _unseen(page.frame, self._last).filter(milliseconds() < self.span.until)
+            new = _unseen(page.frame, self._last)
+            new = new[: places(new, self.span.until)[0]]
             if len(page.frame):
                 self._last = page.frame
-                seen = int(page.frame[-1].select(milliseconds()).item()) + 1
+                seen = _time(page.frame, -1) + 1
                 self._check_begin(page.frame)
             rows += len(new)
             cursor = page.following
             reached = self.span.until if cursor is None else min(cursor.time, self.span.until)
             came = held.vstack(new) if len(held) else new
-            whole = came["timestamp"].to_physical().search_sorted(reached * 1000)
+            whole = places(came, reached)[0]
             held = came[whole:]
             yield Piece(came[:whole], reached, seen)
         if not self.failures:
@@ -152,7 +153,7 @@ class Tape:
         self.begun = True
         first = self.span.until
         if page is not None:
-            first = min(first, page.select(milliseconds().first()).item())
+            first = min(first, _time(page, 0))
         if first <= self.span.since:
             return
         try:
@@ -162,6 +163,16 @@ class Tape:
             return
         if oldest is not None and min(oldest, first) > self.span.since:
             self.unserved = Span(self.span.since, min(oldest, first))
+
+
+def places(frame: pl.DataFrame, *times: int) -> list[int]:
+    """Give the number of rows, in order of time, that lie before each of these milliseconds."""
+    known = frame["timestamp"].to_physical()
+    return [known.search_sorted(time * 1000) for time in times]
+
+
+def _time(frame: pl.DataFrame, row: int) -> int:
+    return int(frame["timestamp"].to_physical()[row]) // 1000
 
 
 def _unseen(page: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
