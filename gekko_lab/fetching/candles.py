@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.fetching.asked import Asked, Columns
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.defaults import check_jobs, is_logged, resumable
+from gekko_lab.fetching.fetched import Extent, Fetched
 from gekko_lab.fetching.missing import explain, tell
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_candle_request
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-    from gekko_lab.fetching.completion import Failure
     from gekko_lab.fetching.request import Request
-    from gekko_lab.fetching.tally import Tally
     from gekko_lab.fetching.walk import Collection
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.market.timeframe import Timeframe
@@ -182,36 +180,6 @@ def fetch(
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """What came of it, with all columns, before anyone is told.
-
-    Attributes
-    ----------
-    frame, gaps : polars.DataFrame
-        The candles; what is missing, by `missing.explain`.
-    failures : list of Failure
-        Those behind the gaps.
-    what : str
-        What was asked for, for messages.
-    tally : Tally
-        What it cost.
-    """
-
-    frame: pl.DataFrame
-    gaps: pl.DataFrame
-    failures: list[Failure]
-    what: str
-    tally: Tally
-
-    @property
-    def status(self) -> str:
-        """What became of it: complete, gaps, incomplete or failed."""
-        if self.failures:
-            return "failed" if self.frame.is_empty() else "incomplete"
-        return "gaps" if len(self.gaps) else "complete"
-
-
 def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
     """Give what `fetch` gives, without raising or warning of what is missing."""
     if asked.columns not in ("base", "full"):
@@ -237,7 +205,14 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
             resumable(logged=is_logged(request.source, asked.log)),
         ):
             found, gaps = _collected(asked, request, width, both(line, watch))
-    done = Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}", tally)
+    done = Fetched(
+        found.frame,
+        gaps,
+        Extent.of(found.frame),
+        found.failures,
+        f"{what} {_shown(request)}",
+        tally,
+    )
     watch.ended(done.status)
     return done
 

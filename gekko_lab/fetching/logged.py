@@ -8,14 +8,13 @@ can explain, and what failed, is asked for again by the next fetch.
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gekko_lab import datalog
-from gekko_lab.errors import LogError, LogWarning
-from gekko_lab.fetching.missing import explain, users_level
+from gekko_lab.errors import LogError
+from gekko_lab.fetching.missing import explain, warn_of_log
 from gekko_lab.fetching.tally import used
 from gekko_lab.fetching.walk import Collection
 from gekko_lab.frames.checks import milliseconds
@@ -173,15 +172,8 @@ class _Walk:
 
     def warn(self) -> None:
         """Tell of a log that can't be written."""
-        if self.broken is None:
-            return
-        warnings.warn(
-            LogWarning(
-                f"the data log can't keep what came ({self.broken}); it is returned all the same. "
-                "gekko_lab.options.data_dir says where the log lies, log=False leaves it out"
-            ),
-            stacklevel=users_level(),
-        )
+        if self.broken is not None:
+            warn_of_log(self.broken)
 
     def _explained(self, found: Collection) -> pl.DataFrame:
         """Give the table of what is missing, and let the log know what will stay so."""

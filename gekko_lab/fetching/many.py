@@ -137,7 +137,7 @@ def fetch_many(
     report = pl.concat([one.row for one in done])
     if result == "report":
         return to_frame(report, made_as)
-    if all(one.frame.is_empty() and one.error is not None for one in done):
+    if all(one.error is not None and not one.row["rows"].item() for one in done):
         raise next(one.error for one in done if one.error is not None)
     table = to_frame(pl.concat([_labeled(one, columns) for one in done]), made_as)
     _tell(report, table)
@@ -175,7 +175,8 @@ def _is_logged(asked: Asked) -> bool:
 def _labeled(done: Done, columns: Columns) -> pl.DataFrame:
     schema = CANDLES_FULL if columns == "full" else CANDLES
     label = [pl.lit(done.row[name].item()).alias(name) for name in SERIES]
-    return done.frame.select(*label, *schema.names())
+    rows = pl.DataFrame(schema=CANDLES_FULL) if done.frame is None else done.frame
+    return rows.select(*label, *schema.names())
 
 
 def _tell(report: pl.DataFrame, table: object) -> None:

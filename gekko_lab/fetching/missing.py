@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gekko_lab.errors import GapWarning, IncompleteData, SourceError
+from gekko_lab.errors import GapWarning, IncompleteData, LogWarning, SourceError
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.probing import probe
 from gekko_lab.frames.checks import milliseconds
@@ -160,6 +160,17 @@ def _ranges(gaps: pl.DataFrame) -> str:
     ]
     more = len(gaps) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def warn_of_log(error: Exception) -> None:
+    """Warn that the data log couldn't keep what came, where the caller didn't insist on it."""
+    warnings.warn(
+        LogWarning(
+            f"the data log can't keep what came ({error}); it is returned all the same. "
+            "gekko_lab.options.data_dir says where the log lies, log=False leaves it out"
+        ),
+        stacklevel=users_level(),
+    )
 
 
 def users_level() -> int:

@@ -11,9 +11,11 @@ import polars as pl
 
 from gekko_lab.errors import GekkoLabError, Stopped
 from gekko_lab.fetching.candles import fetched
+from gekko_lab.fetching.fetched import Extent
 from gekko_lab.fetching.tally import Tally
+from gekko_lab.fetching.trade_requests import fetched_trades
 from gekko_lab.fetching.watching import Watch
-from gekko_lab.frames.schemas import CANDLES_FULL, REPORT
+from gekko_lab.frames.schemas import REPORT
 from gekko_lab.limits.waiting import check_stopped, stopped_by
 from gekko_lab.settings import options
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gekko_lab.fetching.asked import Asked
-    from gekko_lab.fetching.candles import Fetched
+    from gekko_lab.fetching.fetched import Fetched
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,14 @@ class Done:
     ----------
     row : polars.DataFrame
         Its row of the report.
-    frame : polars.DataFrame
-        The candles, where they were wanted.
+    frame : polars.DataFrame or None
+        The rows, where they were wanted.
     error : Exception or None
         Why something could not be had.
     """
 
     row: pl.DataFrame
-    frame: pl.DataFrame
+    frame: pl.DataFrame | None
     error: Exception | None
 
 
@@ -100,42 +102,33 @@ class _Work:
     def _fetch(self, task: Task) -> Done:
         """Fetch, wherever this runs; options don't travel to other processes by themselves."""
         with options(**self._settings, progress="off"):
-            nothing = pl.DataFrame(schema=CANDLES_FULL)
             try:
                 check_stopped()
-                found = fetched(task.asked)
+                found = self._found(task)
             except GekkoLabError as refused:
                 status = "stopped" if isinstance(refused, Stopped) else "failed"
                 Watch(*task.asked.label, None).ended(status)
-                row = _row(task, status, nothing, refused, missing=None)
-                return Done(row, nothing, refused)
+                return Done(_row(task.asked, status, refused), None, refused)
             error = found.failures[0].error if found.failures else None
-            row = _row(task, found.status, found.frame, error, found)
-            return Done(row, found.frame if task.rows else nothing, error)
+            row = _row(task.asked, found.status, error, found)
+            return Done(row, found.frame if task.rows else None, error)
+
+    def _found(self, task: Task) -> Fetched:
+        if task.asked.kind == "candles":
+            return fetched(task.asked)
+        return fetched_trades(task.asked, rows=task.rows)
 
 
 def _row(
-    task: Task,
-    status: str,
-    frame: pl.DataFrame,
-    error: Exception | None,
-    found: Fetched | None = None,
-    *,
-    missing: int | None = None,
+    asked: Asked, status: str, error: Exception | None, found: Fetched | None = None
 ) -> pl.DataFrame:
-    times = frame["timestamp"]
     tally = Tally() if found is None else found.tally
-    gaps = None if found is None else _classes(found.gaps)
-    if found is not None:
-        missing = int(found.gaps["missing"].sum())
+    extent = Extent(0) if found is None else found.extent
     row = (
-        *task.asked.label,
+        *asked.label,
         status,
-        len(frame),
-        times.first(),
-        times.last(),
-        missing,
-        gaps,
+        *(extent.rows, extent.first, extent.last),
+        *((None, None) if found is None else _missing(found.gaps)),
         tally.pages,
         tally.retries,
         round(tally.waited_s, 3),
@@ -145,7 +138,11 @@ def _row(
     return pl.DataFrame([row], schema=REPORT, orient="row")
 
 
-def _classes(gaps: pl.DataFrame) -> str | None:
-    """Give how many candles are missing for which reason, as text that fits into a table."""
+def _missing(gaps: pl.DataFrame) -> tuple[int | None, str | None]:
+    """Give how many rows are missing, where anybody knows, and for which reasons, as text."""
+    total = None if gaps["missing"].null_count() else int(gaps["missing"].sum())
     counted = gaps.group_by("reason", maintain_order=True).agg(pl.col("missing").sum())
-    return ", ".join(f"{reason} {count}" for reason, count in counted.rows()) or None
+    told = [
+        str(reason) if total is None else f"{reason} {count}" for reason, count in counted.rows()
+    ]
+    return total, ", ".join(told) or None

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from gekko_lab.errors import BadResponse
-from gekko_lab.frames.checks import as_time
-from gekko_lab.frames.schemas import CANDLES_FULL, SIDE, TIME, TRADES
+from gekko_lab.frames.schemas import CANDLES_FULL, TIME
 from gekko_lab.sources.source import Page, TradeCursor, TradePage
+from gekko_lab.sources.trade_rows import trade_frame
 
 if TYPE_CHECKING:
     from gekko_lab.market.timeframe import Timeframe
@@ -41,7 +42,7 @@ class _Kline(msgspec.Struct, array_like=True, gc=False):
     trade_count: int
 
 
-class _AggTrade(msgspec.Struct):
+class _AggTrade(msgspec.Struct, gc=False):
     a: int
     p: float
     q: float
@@ -129,24 +130,19 @@ def _candle_frame(rows: list[_Kline]) -> pl.DataFrame:
 
 def _check_ids(rows: list[_AggTrade], first: int) -> None:
     """Raise where ids don't grow from the asked one on, as then the next page wouldn't either."""
-    for row in rows:
-        if row.a < first:
-            raise BadResponse(f"trade {row.a} came where {first} or later was due; try again")
-        first = row.a + 1
+    ids = np.array([first - 1, *(row.a for row in rows)], dtype=np.int64)
+    falls = np.flatnonzero(np.diff(ids) <= 0)
+    if len(falls):
+        before, came = ids[falls[0]], ids[falls[0] + 1]
+        raise BadResponse(f"trade {came} came where {before + 1} or later was due; try again")
 
 
 def _trade_frame(rows: list[_AggTrade]) -> pl.DataFrame:
-    return (
-        pl.DataFrame(
-            {
-                "timestamp": pl.Series([row.T for row in rows], dtype=pl.Int64),
-                "id": pl.Series([str(row.a) for row in rows], dtype=pl.String),
-                # the buyer was the maker, so the taker sold
-                "side": pl.Series(["sell" if row.m else "buy" for row in rows], dtype=SIDE),
-                "price": pl.Series([row.p for row in rows], dtype=pl.Float64),
-                "amount": pl.Series([row.q for row in rows], dtype=pl.Float64),
-            }
-        )
-        .with_columns(as_time())
-        .select(TRADES.names())
+    return trade_frame(
+        pl.Series([row.T for row in rows], dtype=pl.Int64) * 1000,
+        pl.Series([row.a for row in rows], dtype=pl.Int64),
+        # the buyer was the maker, so the taker sold
+        ["sell" if row.m else "buy" for row in rows],
+        [row.p for row in rows],
+        [row.q for row in rows],
     )

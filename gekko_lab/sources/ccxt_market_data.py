@@ -18,7 +18,7 @@ from gekko_lab.sources import catalog, market_cache
 from gekko_lab.sources.capabilities import Capability, capability
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gekko_lab.limits.budget import Budget
     from gekko_lab.market.rules import MarketRules
@@ -141,24 +141,25 @@ class CcxtMarketData:
 
     def trades(self, symbol: str, cursor: TradeCursor, until: int) -> TradePage:
         """Give the next page of trades from the cursor on; those from `until` on may be absent."""
-        from gekko_lab.sources import binance, ccxt_pages
+        from gekko_lab.sources import ccxt_pages
 
         del until
         client = self._with_markets()
         market = self._find(client, symbol)
         self._check_volume(market)
-        if binance.serves(self.exchange, market):
-            return binance.trades(client, market, cursor)
+        read = _cursor_reader(self.exchange, market)
+        if read is not None:
+            return read(client, market, cursor)
         return ccxt_pages.trades(client, market, cursor, self._capability(client).trade_page)
 
     def oldest_trade(self, symbol: str, since: int) -> int | None:
         """Tell from when on trades are served, if that is later than `since`; else None."""
-        from gekko_lab.sources import binance, ccxt_pages
+        from gekko_lab.sources import ccxt_pages
 
         client = self._with_markets()
         market = self._find(client, symbol)
-        if binance.serves(self.exchange, market):
-            return None
+        if _cursor_reader(self.exchange, market) is not None:
+            return None  # these serve all trades there ever were
         return ccxt_pages.oldest_trade(client, market, since, self._capability(client).trade_page)
 
     def cost(self, symbol: str, kind: str) -> Cost:
@@ -265,6 +266,20 @@ class CcxtMarketData:
             theirs = ccxt.fetch_time()
         after = time.time() * 1000
         return 0.0 if theirs is None else float(theirs) - (before + after) / 2
+
+
+def _cursor_reader(
+    exchange: str, market: dict[str, Any]
+) -> Callable[[Client, dict[str, Any], TradeCursor], TradePage] | None:
+    """Give what reads the trades of this market by a cursor that loses none, where there is one."""
+    from gekko_lab.sources import binance, coinbase, kraken
+
+    readers = (
+        (binance.serves, binance.trades),
+        (coinbase.serves, coinbase.trades),
+        (kraken.serves, kraken.trades),
+    )
+    return next((read for serves, read in readers if serves(exchange, market)), None)
 
 
 def _rebuild(exchange: str, config: dict[str, Any]) -> CcxtMarketData:

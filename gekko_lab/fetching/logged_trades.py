@@ -1,0 +1,227 @@
+"""Trades through the data log: each page is kept, with the range it answers, before the next.
+
+A range counts as answered from the first millisecond that is whole up to the last one. Behind the
+newest trade nothing does: it isn't known to be quiet before another trade follows. What the
+exchange doesn't serve any more is told, and never taken for empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gekko_lab import datalog
+from gekko_lab.errors import BadResponse
+from gekko_lab.fetching.completion import Failure
+from gekko_lab.fetching.tape import Tape, places
+from gekko_lab.frames.checks import milliseconds
+from gekko_lab.frames.schemas import TRADES, empty
+from gekko_lab.market.spans import Span, intersect
+from gekko_lab.market.timeframe import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gekko_lab.sources.source import Source
+
+_FIRST_LOOK = 600_000
+_GRACE_MS = 2000  # in which trades may still come late
+
+
+@dataclass(slots=True)
+class TradesFound:
+    """What became of a range of trades.
+
+    Attributes
+    ----------
+    failures : list of Failure
+        What could not be had.
+    unserved : list of Span
+        What the exchange doesn't serve any more.
+    doubts : list of Failure
+        Begins of which nobody could say whether they are served.
+    rows : int
+        How many trades came, without those that were in the log.
+    loose : list of polars.DataFrame
+        Trades that came but that the log can't take: of the last two seconds, and of milliseconds
+        that may have had more.
+    """
+
+    failures: list[Failure] = field(default_factory=list)
+    unserved: list[Span] = field(default_factory=list)
+    doubts: list[Failure] = field(default_factory=list)
+    rows: int = 0
+    loose: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, tape: Tape) -> None:
+        """Take over what a tape lacked."""
+        self.failures += tape.failures
+        self.doubts += [] if tape.doubt is None else [tape.doubt]
+        self.unserved += [] if tape.unserved is None else [tape.unserved]
+
+
+def open_log(source: Source, symbol: str) -> datalog.Series:
+    """Give the series of the data log that holds these trades."""
+    return datalog.Series("trades", source, symbol)
+
+
+def closed_until(source: Source) -> int | None:
+    """Give the time before which trades don't change any more; None where they never do."""
+    return source.now() - _GRACE_MS if source.logged else None
+
+
+def collect_logged_trades(
+    source: Source,
+    symbol: str,
+    span: Span,
+    *,
+    report: Callable[[int, int], None],
+    log_series: datalog.Series,
+) -> TradesFound:
+    """See to it that the log holds the trades of a range, in memory that doesn't grow with it.
+
+    Parameters
+    ----------
+    source, symbol
+        Who is asked, where the log lacks something.
+    span
+        Which trades.
+    report
+        Is told after each page how many trades came, and the time up to which all are there.
+    log_series
+        Where they are kept, by `open_log`.
+    """
+    found = TradesFound()
+    closed = closed_until(source)
+    parts = log_series.missing(span)
+    for place, part in enumerate(parts):
+        tape = Tape(source, symbol, part)
+        for frame, reached in kept_pieces(tape, log_series, closed, found):
+            found.rows += len(frame)
+            report(found.rows, reached)
+        keep_failures(tape, log_series, closed)
+        found.add(tape)
+        if tape.failures and not isinstance(tape.failures[-1].error, BadResponse):
+            # What lies behind would fail alike; it is told of, unasked.
+            found.failures += [
+                Failure(rest, tape.failures[-1].error) for rest in parts[place + 1 :]
+            ]
+            break
+    return found
+
+
+def kept_pieces(
+    tape: Tape, log: datalog.Series, closed: int | None, found: TradesFound
+) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Walk over a tape and keep each piece; gives its trades and the time that is reached.
+
+    What the log can't take is added to `found.loose`.
+    """
+    position = end = tape.span.since
+    for piece in tape:
+        if tape.begun:
+            position = max(position, _first_whole(tape))
+            end = piece.until if closed is None else min(piece.until, piece.seen, closed)
+            _append(log, piece.frame, Span(position, end))
+            _add_loose(found, piece.frame, Span(position, max(position, end)))
+            position = max(position, end)
+        yield piece.frame, piece.until
+    if closed is None and not tape.failures and tape.limit is None:
+        _append(log, empty(TRADES), Span(max(position, _first_whole(tape)), tape.span.until))
+
+
+def keep_failures(tape: Tape, log: datalog.Series, closed: int | None) -> None:
+    """Let the log know what could not be had."""
+    end = tape.span.until if closed is None else closed
+    failed = [
+        (Span(failure.span.since, min(failure.span.until, end)), str(failure.error))
+        for failure in tape.failures
+        if failure.span.since < end
+    ]
+    if failed:
+        log.append(empty(TRADES), None, closed_until=end, failed=failed)
+
+
+def with_loose(held: pl.DataFrame, found: TradesFound) -> pl.DataFrame:
+    """Give the trades of the log together with those that it couldn't take."""
+    if not found.loose:
+        return held
+    loose = pl.concat(found.loose)
+    known = held.filter(pl.col("timestamp").is_in(loose["timestamp"].implode()))
+    keys = ["timestamp", "id"] if known["id"].null_count() == 0 else TRADES.names()
+    new = loose.join(known, on=keys, how="anti", nulls_equal=True)
+    return pl.concat([held, new]).sort("timestamp", maintain_order=True)
+
+
+def held_rows(
+    log: datalog.Series, span: Span, limit: int, *, newest_first: bool
+) -> pl.DataFrame | None:
+    """Give the first or last so many trades of a range, or None where the log lacks some."""
+    edge = span.until - 1 if newest_first else span.since
+    known = [each for each in log.coverage(span).held if each.since <= edge < each.until]
+    frames, rows, width = [empty(TRADES)], 0, _FIRST_LOOK
+    left = known[0] if known else Span(0, 0)
+    while rows < limit and left.since < left.until:
+        if newest_first:
+            look = Span(max(left.since, left.until - width), left.until)
+            left = Span(left.since, look.since)
+        else:
+            look = Span(left.since, min(left.until, left.since + width))
+            left = Span(look.until, left.until)
+        frames.append(log.read(look).frame)
+        rows += len(frames[-1])
+        width *= 2
+    if rows < limit:
+        return None
+    if newest_first:
+        return pl.concat(frames[::-1]).tail(limit)
+    return pl.concat(frames).head(limit)
+
+
+def extent(log: datalog.Series) -> Span:
+    """Give the range from the first trade in the log to behind the last one."""
+    table = datalog.catalog(
+        "trades", exchange=log.key.exchange, symbol=log.key.symbol, frame="polars"
+    )
+    first, last = table.select(milliseconds("first").min(), milliseconds("last").max()).row(0)
+    return Span(0, 0) if first is None else Span(first, last + 1)
+
+
+def count_held(log: datalog.Series, span: Span) -> tuple[int, int | None, int | None]:
+    """Count the trades of a range in the log, and give the first and last time in microseconds."""
+    log.fold()
+    rows, first, last = 0, None, None
+    for part in intersect([span], [extent(log)]):
+        since = part.since
+        while since < part.until:
+            until = min(part.until, since - since % DAY + DAY)
+            times = log.read(Span(since, until), ["timestamp"]).frame["timestamp"].to_physical()
+            rows += len(times)
+            if len(times):
+                first, last = times[0] if first is None else first, times[-1]
+            since = until
+    return rows, first, last
+
+
+def _first_whole(tape: Tape) -> int:
+    """Give the first millisecond that is whole: what isn't served ends anywhere in one."""
+    if tape.begin == tape.span.since or not tape.source.logged:
+        return tape.begin
+    return tape.begin + 1
+
+
+def _append(log: datalog.Series, frame: pl.DataFrame, covered: Span) -> None:
+    if covered.since < covered.until:
+        log.append(_within(frame, covered), covered, closed_until=covered.until)
+
+
+def _add_loose(found: TradesFound, frame: pl.DataFrame, kept: Span) -> None:
+    since, until = places(frame, *kept)
+    found.loose += [rest for rest in (frame[:since], frame[until:]) if len(rest)]
+
+
+def _within(frame: pl.DataFrame, span: Span) -> pl.DataFrame:
+    since, until = places(frame, *span)
+    return frame[since:until]
