@@ -222,18 +222,24 @@ class _Walk:
         if self.off.is_set():
             return _Read(part, file, skipped=True)
         try:
-            frame = read_file(partial(self.archive.candles, file))
+            frame = read_file(partial(self._candles, file))
             if frame is None:
                 return _Read(part, file)
             inside = (milliseconds() >= part.since) & (milliseconds() < part.until)
             frame = frame.filter(inside)
             difference = self.borders.difference(frame)
         except SourceError as error:
-            return _Read(part, file, error=error)
+            vain = self.off.is_set() and not isinstance(error, BadResponse)
+            return _Read(part, file, error=error, skipped=vain)
         if difference is not None:
             told = f"{file.url} differs from {self.series.source.exchange}: {difference}"
             return _Read(part, file, error=BadResponse(told))
         return _Read(part, file, frame)
+
+    def _candles(self, file: ArchiveFile) -> pl.DataFrame | None:
+        if self.off.is_set():
+            raise SourceError(f"{file.url} isn't needed any more")
+        return self.archive.candles(file)
 
     def _take(self, read: _Read) -> Planned:
         """Keep what came of a part, and give what to read in its place when it's missing."""

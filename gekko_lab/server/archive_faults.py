@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
@@ -29,7 +30,7 @@ FileKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FileFault:
-    """Something wrong with files whose name holds a text.
+    """Something wrong with files of certain names.
 
     ============== ======================================================== ================
     kind           what is wrong                                            value (default)
@@ -57,18 +58,23 @@ class FileFault:
     kind
         What is wrong; the CHECKSUM fits where the table says so.
     name
-        Part of the names of the files, such as "1m-2024-02"; by default all files.
+        Of the files, without ending: "BTCUSDT-1m-2024-02" is a month, "*-2024-02-*" its days; by
+        default all files.
     value
         What the table says.
     """
 
     kind: FileKind
-    name: str = ""
+    name: str = "*"
     value: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FileKind):
             raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {get_args(FileKind)}")
+
+    def fits(self, name: str) -> bool:
+        """Tell whether a file of that name has this fault."""
+        return fnmatchcase(name, self.name)
 
     def amount(self, default: int) -> int:
         """Give the value or that default."""
@@ -97,13 +103,13 @@ class FileFaults:
     def of(self, name: str) -> tuple[FileFault, ...]:
         """Give what is wrong with a file."""
         with self._lock:
-            return tuple(fault for fault in self._faults if fault.name in name)
+            return tuple(fault for fault in self._faults if fault.fits(name))
 
     def lacks(self, name: str) -> bool:
         """Tell whether a request for a file finds nothing, and count it."""
         with self._lock:
             for fault in self._faults:
-                if fault.kind == "missing" and fault.name in name:
+                if fault.kind == "missing" and fault.fits(name):
                     self._hits[fault] = self._hits.get(fault, 0) + 1
                     if fault.value is None or self._hits[fault] <= fault.value:
                         return True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from gekko_lab.errors import (
     AccessDenied,
@@ -72,9 +73,9 @@ class Downloads:
                     if response.status_code != HTTPStatus.OK:
                         raise _refusal(response)
                     return b"".join(_chunks(response, most=most, ends=ends))
-            except requests.Timeout as error:
+            except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
                 raise SourceTimeout(f"{url} didn't come in time: {error}") from error
-            except requests.exceptions.ChunkedEncodingError as error:
+            except (urllib3.exceptions.HTTPError, ConnectionError) as error:
                 raise BadResponse(f"{url} was cut: {error}") from error
             except requests.RequestException as error:
                 raise NetworkFailed(f"{url} couldn't be reached: {error}") from error
@@ -86,7 +87,8 @@ class Downloads:
 
 def _chunks(response: requests.Response, *, most: int, ends: float) -> Iterator[bytes]:
     size = 0
-    for chunk in response.iter_content(_CHUNK):
+    # read1 gives what has come: a body that drips doesn't hold up the look at the clock
+    while chunk := response.raw.read1(_CHUNK):
         size += len(chunk)
         if size > most:
             raise BadResponse(f"{response.url} is larger than {most} bytes, which it can't be")
