@@ -73,6 +73,8 @@ class Downloads:
                     if response.status_code != HTTPStatus.OK:
                         raise _refusal(response)
                     return b"".join(_chunks(response, most=most, ends=ends))
+            except SourceError:  # some of ours are connection errors too
+                raise
             except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
                 raise SourceTimeout(f"{url} didn't come in time: {error}") from error
             except (urllib3.exceptions.HTTPError, ConnectionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -121,7 +122,7 @@ def test_a_plan_is_ordered_apart_published_and_cheaper_than_pages(timeframe, pag
     plan = plan_archive(wanted, ARCHIVE, span)
     parts = [part for part, _ in plan]
     assert parts == sorted(parts)
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in pairwise(parts):
         assert before.until <= after.since
     for part, file in plan:
         assert intersect([part], [file.span]) == [part] == intersect([part], [span])
