@@ -81,8 +81,8 @@ def test_a_file_holds_the_klines_of_the_exchange(start, simulated, interval, nam
 
 
 def test_trades_of_a_day_are_those_of_the_exchange(start, simulated):
-    found = rows(start(), "data/spot/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2024-12-30.zip")
-    asked = {"symbol": "BTCUSDT", "startTime": ms("2024-12-30"), "limit": 1000}
+    found = rows(start(), "data/spot/daily/aggTrades/LTCUSD/LTCUSD-aggTrades-2024-12-30.zip")
+    asked = {"symbol": "LTCUSD", "startTime": ms("2024-12-30"), "limit": 1000}
     with serve(simulated, clock=lambda: NOW) as exchange, requests.Session() as session:
         session.trust_env = False
         page = session.get(f"{exchange.url}/api/v3/aggTrades", params=asked, timeout=20).json()
@@ -108,9 +108,7 @@ def test_futures_have_a_header_and_milliseconds(start):
     hours = rows(server, "data/futures/um/daily/klines/BTCUSDT/1h/BTCUSDT-1h-2025-01-01.zip")
     assert hours[0][:3] == ["open_time", "open", "high"]
     assert hours[1][0] == str(ms("2025-01-01"))
-    trades = rows(
-        server, "data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-2025-01-01.zip"
-    )
+    trades = rows(server, "data/futures/um/daily/aggTrades/LTCUSD/LTCUSD-aggTrades-2025-01-01.zip")
     assert trades[0][-1] == "is_buyer_maker"
     assert {row[-1] for row in trades[1:]} == {"true", "false"}
     assert get(server, DAY).status_code == 404
