@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.fetching.candles import fetch
+    from gekko_lab.fetching.job import Job
     from gekko_lab.fetching.many import fetch_many
     from gekko_lab.fetching.order_book import fetch_order_book
+    from gekko_lab.fetching.planning import plan
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
     from gekko_lab.fetching.trades import fetch_trades
+    from gekko_lab.fetching.updating import update
     from gekko_lab.frames.candles import candles_from_trades
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.realism.report import realism_report
@@ -41,6 +44,7 @@ __all__ = [
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
+    "Job",
     "calibrate",
     "candle_chart",
     "candles_from_trades",
@@ -52,6 +56,7 @@ __all__ = [
     "fetch_trades",
     "gaps",
     "options",
+    "plan",
     "realism_chart",
     "realism_report",
     "resample",
@@ -59,6 +64,7 @@ __all__ = [
     "symbols",
     "timeframes",
     "trades_from_candles",
+    "update",
 ]
 
 _HOMES = {
@@ -66,6 +72,7 @@ _HOMES = {
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "Job": "gekko_lab.fetching.job",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
@@ -75,6 +82,7 @@ _HOMES = {
     "fetch_order_book": "gekko_lab.fetching.order_book",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "plan": "gekko_lab.fetching.planning",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
     "resample": "gekko_lab.frames.resample",
@@ -82,6 +90,7 @@ _HOMES = {
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",
     "trades_from_candles": "gekko_lab.simulation.recorded",
+    "update": "gekko_lab.fetching.updating",
 }
 
 

@@ -24,6 +24,7 @@
     │   └── BadResponse                    an answer that isn't what was asked for
     ├── DataError (ValueError)             rows that break their schema
     │   └── IncompleteData                 .frame holds what was had, .report what is missing
+    ├── Stopped                            told to stop; what had come is kept
     ├── LogError                           the data log on disk
     │   ├── DamagedFile                    .file can't be read and couldn't be set aside
     │   ├── DiskFull (OSError)             what was acknowledged before stays
@@ -33,6 +34,7 @@
     GekkoLabWarning (UserWarning)
     ├── GapWarning                         rows that don't exist at the exchange, named
     ├── DamagedWarning                     .file of the data log was damaged and is set aside
+    ├── LogWarning                         the data log can't keep what comes
     └── LimitsWarning                      requests can't be counted together just now
 
 Every error says what was asked, what was found and what to do next; the same facts are attributes.
@@ -163,6 +165,10 @@ class BadResponse(SourceError):
     retryable = True
 
 
+class Stopped(GekkoLabError):
+    """The work was told to stop before its end; what had come by then is kept."""
+
+
 class DataError(GekkoLabError, ValueError):
     """Rows that break the schema or the rules of their kind."""
 
@@ -255,6 +261,10 @@ class DamagedWarning(GekkoLabWarning):
         super().__init__(message)
         self.file = file
         self.aside = aside
+
+
+class LogWarning(GekkoLabWarning):
+    """The data log couldn't keep what came; the call goes on without it."""
 
 
 class LimitsWarning(GekkoLabWarning):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FrameKind = Literal["polars", "pandas"]
 ProgressKind = Literal["auto", "on", "off"]
 CompileKind = Literal["auto", "on", "off"]
+LogKind = Literal["auto", "on", "off"]
 
 MARKER = ".gekko-lab"
 """The file that makes a folder called `data` the data folder of everything below its parent."""
@@ -42,6 +43,9 @@ class Options:
     compile : {"auto", "on", "off"}
         Whether simulated markets and candles of trades are made by compiled loops. They give the
         same bytes as numpy, faster; "auto" loads them once there is enough to do.
+    log : {"auto", "on", "off"}
+        Whether fetches go through the data log. "auto" logs real exchanges; simulated and recorded
+        markets, which can be made anew, are logged on request.
     state_dir : pathlib.Path
         Where it is counted what this machine has asked of which exchange. By default the user's
         state folder, as the limits belong to the address and not to the project.
@@ -58,6 +62,7 @@ class Options:
     data_dir: Path
     progress: ProgressKind
     compile: CompileKind
+    log: LogKind
     state_dir: Path
 
     def __init__(self) -> None:
@@ -135,6 +140,7 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "data_dir": _folder,
     "progress": _choice(*get_args(ProgressKind)),
     "compile": _choice(*get_args(CompileKind)),
+    "log": _choice(*get_args(LogKind)),
     "state_dir": _folder,
 }
 
@@ -157,7 +163,7 @@ def _default(name: str) -> object:
         import platformdirs
 
         return Path(platformdirs.user_state_dir("gekko-lab", appauthor=False))
-    return {"frame": "polars", "progress": "auto", "compile": "auto"}[name]
+    return {"frame": "polars", "progress": "auto", "compile": "auto", "log": "auto"}[name]
 
 
 def _default_data_dir() -> Path:

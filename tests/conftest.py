@@ -13,11 +13,15 @@ import polars as pl
 import pytest
 import requests
 import stamina
+from hypothesis import settings
 
 import gekko_lab
 from gekko_lab.limits.ledger import ledger
 from gekko_lab.server import serve
 from gekko_lab.simulation import Parameters, SimulatedMarket
+
+settings.register_profile("gekko_lab", deadline=None)  # no test is about time
+settings.load_profile("gekko_lab")
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

@@ -15,7 +15,7 @@ import gekko_lab
 from gekko_lab.errors import InvalidOption
 from gekko_lab.settings import MARKER, Options, make_data_dir, reads_as
 
-NAMES = ("frame", "data_dir", "progress", "compile", "state_dir")
+NAMES = ("frame", "data_dir", "progress", "compile", "log", "state_dir")
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_options_show_and_list_themselves(options, tmp_path):
     options.data_dir = tmp_path
     options.state_dir = tmp_path
     options.frame = "pandas"
-    shown = f"frame='pandas', data_dir={tmp_path!r}, progress='auto', compile='auto'"
+    shown = f"frame='pandas', data_dir={tmp_path!r}, progress='auto', compile='auto', log='auto'"
     assert repr(options) == f"Options({shown}, state_dir={tmp_path!r})"
     assert dir(options) == sorted(NAMES)
 

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import gekko_lab
+from gekko_lab.cli import many
 from gekko_lab.cli.output import FORMATS, check_target, write, write_chart
 from gekko_lab.errors import (
     DataError,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gekko_lab.sources.source import Source
+
+_WAYS = ("auto", "rest", "archive", "trades", "log")
 
 DONE, WRONG_REQUEST, SOURCE_FAILED, INCOMPLETE, INTERRUPTED = 0, 2, 3, 4, 130
 
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=gekko_lab.__version__)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_fetch(commands)
+    many.add_commands(commands, _WAYS)
     _add_simulate(commands)
     _add_symbols(commands)
     init = commands.add_parser("init", help="make a data folder for all that is below a folder")
@@ -105,8 +109,11 @@ def _add_fetch(commands: Any) -> None:  # noqa: ANN401 (argparse hides the type)
     fetch.add_argument("symbol", help="such as BTC/USDT")
     _add_range(fetch)
     fetch.add_argument(
-        "--log", action="store_true", help="go through the data log: ask only for what it lacks"
+        "--log",
+        action=argparse.BooleanOptionalAction,
+        help="go through the data log: ask only for what it lacks; by default for real exchanges",
     )
+    fetch.add_argument("--source", choices=_WAYS, default="auto", help="where candles come from")
     fetch.set_defaults(run=_fetch)
 
 
@@ -181,7 +188,8 @@ def _run(given: argparse.Namespace, exchange: str | Source) -> None:
         frame = gekko_lab.fetch_trades(exchange, given.symbol, **asked)
     else:
         asked["columns"] = "full" if given.full else "base"
-        asked["log"] = getattr(given, "log", False)
+        asked["log"] = getattr(given, "log", None)
+        asked["source"] = getattr(given, "source", "auto")
         frame = gekko_lab.fetch(exchange, given.symbol, _timeframe(given), **asked)
     _deliver(given, frame)
 

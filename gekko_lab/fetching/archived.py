@@ -23,8 +23,9 @@ from gekko_lab.errors import BadResponse, SourceError
 from gekko_lab.fetching.archive_borders import Borders
 from gekko_lab.fetching.archive_plan import plan_archive
 from gekko_lab.fetching.asking import ask
-from gekko_lab.fetching.collection import Collection, collect
+from gekko_lab.fetching.collection import collect_ranges
 from gekko_lab.fetching.completion import Failure, Outcome
+from gekko_lab.fetching.walk import Collection
 from gekko_lab.frames.checks import milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.market.moments import show_time
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
 
     from gekko_lab.fetching.archive_plan import Planned
     from gekko_lab.fetching.completion import Series
+    from gekko_lab.fetching.walk import Keep
     from gekko_lab.sources.source import Archive, ArchiveFile
-
-    Keep = Callable[[Span, Outcome], None]
 
 _log = logging.getLogger("gekko_lab")
 
@@ -125,29 +125,30 @@ def collect_with_archive(
         As in `collect`.
     """
     frames: list[pl.DataFrame] = []
+    latest: list[int] = []
 
-    def take(part: Span, outcome: Outcome) -> None:
-        if keep is not None:
-            keep(part, outcome)
-        frames.append(outcome.frame)
+    def take(part: Span, outcome: Outcome) -> bool:
+        if len(outcome.frame):
+            latest.append(int(times_of(outcome.frame)[-1]))
+        kept = keep is not None and keep(part, outcome)
+        if not kept:
+            frames.append(outcome.frame)
+        return kept
 
     files = collect_archived(series, archive, span, report=report, keep=take, n_jobs=n_jobs)
     found = Collection(span)
-    rows = files.rows
-    for place, part in enumerate(files.left):
-        page = collect(series, part, report=_on_top(report, rows), keep=keep)
-        rows += len(page.frame)
-        frames.append(page.frame)
-        found.holes += page.holes
-        found.failures += page.failures
-        if page.failures and not isinstance(page.failures[-1].error, BadResponse):
-            error = page.failures[-1].error  # the rest would fail alike
-            found.failures += [Failure(rest, error) for rest in files.left[place + 1 :]]
-            break
+    if files.left:
+        told = _on_top(report, files.rows)
+        pages = collect_ranges(series, files.left, report=told, keep=keep, n_jobs=n_jobs)
+        frames += [page.frame for page in pages]
+        latest += [page.latest for page in pages if page.latest is not None]
+        found.holes = merge(hole for page in pages for hole in page.holes)
+        found.failures = [failure for page in pages for failure in page.failures]
+        found.ends = [end for page in pages for end in page.ends]
     if frames:
         # a file and the page for its hole tell of the same part, but never of the same candle
         found.frame = pl.concat(frames).sort("timestamp")
-    found.holes = merge(found.holes)
+    found.latest = max(latest, default=None)
     return found
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import stamina
 
 from gekko_lab.errors import BadResponse, SourceError
-from gekko_lab.limits.waiting import LONGEST_WAIT_S, Wait, tell
+from gekko_lab.fetching.tally import count
+from gekko_lab.limits.waiting import LONGEST_WAIT_S, Wait, check_stopped, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,9 @@ ATTEMPTS = 8
 BAD_ANSWERS = 4
 
 
-def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> Answer:
+def ask(
+    question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS, pages: int = 0
+) -> Answer:
     """Give the answer; errors that may pass are waited out, with jitter.
 
     Waits grow from half a second to twenty, or last as long as the exchange's Retry-After says.
@@ -35,6 +39,8 @@ def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> An
         Asks once.
     bad_answers
         How many broken answers are taken before giving up.
+    pages
+        For how many pages an answer counts in the report of the fetch.
 
     Raises
     ------
@@ -42,17 +48,21 @@ def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> An
         The last error, when it won't pass or didn't.
     """
     bad = 0
+    failed_at: float | None = None
 
     def wait(error: Exception) -> bool | float:
-        nonlocal bad
+        nonlocal bad, failed_at
+        check_stopped()
         bad += isinstance(error, BadResponse)
         if not isinstance(error, SourceError) or not error.retryable or bad >= bad_answers:
             return False
         if (error.retry_after or 0) > LONGEST_WAIT_S:
             return False
+        failed_at = time.monotonic()
         _log.info("asking again, as this may pass: %s", error)
         if error.retry_after:
             tell(Wait("the exchange", "the exchange asked to wait", error.retry_after))
+            failed_at = None  # told, and with that counted
         return error.retry_after or True
 
     for attempt in stamina.retry_context(
@@ -63,6 +73,11 @@ def ask(question: Callable[[], Answer], *, bad_answers: int = BAD_ANSWERS) -> An
         wait_max=20.0,
         wait_jitter=1.0,
     ):
+        check_stopped()
+        if attempt.num > 1:
+            count(retries=1, waited_s=0.0 if failed_at is None else time.monotonic() - failed_at)
         with attempt:
-            return question()
+            answer = question()
+            count(pages=pages)
+            return answer
     raise AssertionError("retry_context ends by answer or error")  # pragma: no cover

@@ -6,27 +6,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from gekko_lab.errors import InvalidArgument
-from gekko_lab.fetching.collection import collect
+from gekko_lab.fetching.asked import Asked, Columns
 from gekko_lab.fetching.completion import Series
+from gekko_lab.fetching.defaults import check_jobs, is_logged, resumable
 from gekko_lab.fetching.missing import explain, tell
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_candle_request
+from gekko_lab.fetching.supply import Supply, Way, check_way
+from gekko_lab.fetching.tally import counting
+from gekko_lab.fetching.watching import Watch, both
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
 from gekko_lab.market.moments import show_time
 from gekko_lab.settings import reads_as
+from gekko_lab.sources.registry import find_source
+from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     import polars as pl
 
     from gekko_lab.fetching.completion import Failure
     from gekko_lab.fetching.request import Request
+    from gekko_lab.fetching.tally import Tally
+    from gekko_lab.fetching.walk import Collection
     from gekko_lab.market.moments import TimeLike
+    from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.settings import FrameKind, ProgressKind
     from gekko_lab.sources.source import Source
-
-Columns = Literal["base", "full"]
 
 
 @overload
@@ -40,7 +49,9 @@ def fetch(
     limit: int | None = None,
     frame: Literal["polars"],
     columns: Columns = "base",
-    log: bool = False,
+    log: bool | None = None,
+    source: Way = "auto",
+    n_jobs: int = 8,
     progress: ProgressKind | None = None,
 ) -> pl.DataFrame: ...
 @overload
@@ -54,7 +65,9 @@ def fetch(
     limit: int | None = None,
     frame: Literal["pandas"],
     columns: Columns = "base",
-    log: bool = False,
+    log: bool | None = None,
+    source: Way = "auto",
+    n_jobs: int = 8,
     progress: ProgressKind | None = None,
 ) -> pd.DataFrame: ...
 @overload
@@ -68,7 +81,9 @@ def fetch(
     limit: int | None = None,
     frame: None = None,
     columns: Columns = "base",
-    log: bool = False,
+    log: bool | None = None,
+    source: Way = "auto",
+    n_jobs: int = 8,
     progress: ProgressKind | None = None,
 ) -> Any: ...  # noqa: ANN401 (only the option knows)
 def fetch(
@@ -81,7 +96,9 @@ def fetch(
     limit: int | None = None,
     frame: FrameKind | None = None,
     columns: Columns = "base",
-    log: bool = False,
+    log: bool | None = None,
+    source: Way = "auto",
+    n_jobs: int = 8,
     progress: ProgressKind | None = None,
 ) -> Any:
     """Give the closed candles of a market, real or simulated.
@@ -111,7 +128,14 @@ def fetch(
     log
         Whether to go through the data log: what it holds is read from there, only the rest is asked
         for, and each page is kept at once, so that no fetch loses what came. `gekko_lab.datalog`
-        reads it later.
+        reads it later. By default `options.log`, under which real exchanges are logged.
+    source
+        Where candles come from: "rest" asks the exchange, "archive" takes the files that some
+        publish (Binance), "trades" makes candles of the exchange's trades where its own don't go
+        back so far (Kraken), "log" asks nobody and gives what the data log holds. "auto" takes the
+        log, then the archive for what is old and long, then REST.
+    n_jobs
+        How many pages to ask for at a time; they share the exchange's budget.
     progress
         "auto", "on" or "off"; by default `options.progress`.
 
@@ -150,26 +174,12 @@ def fetch(
     """
     kind = reads_as("frame", frame)
     shown = reads_as("progress", progress)
-    asked = Asked(exchange, symbol, timeframe, since, until, limit, columns, log)
+    asked = Asked(exchange, symbol, timeframe, since, until, limit, columns, log, source, n_jobs)
     found = fetched(asked, shown)
     names = CANDLES_FULL.names() if columns == "full" else CANDLES.names()
     result = to_frame(found.frame.select(names), kind)
     tell(found.gaps, result, what=found.what, failures=found.failures)
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What `fetch` was asked for."""
-
-    exchange: str | Source
-    symbol: str
-    timeframe: str
-    since: TimeLike | None = None
-    until: TimeLike | None = None
-    limit: int | None = None
-    columns: Columns = "base"
-    log: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,45 +194,83 @@ class Fetched:
         Those behind the gaps.
     what : str
         What was asked for, for messages.
+    tally : Tally
+        What it cost.
     """
 
     frame: pl.DataFrame
     gaps: pl.DataFrame
     failures: list[Failure]
     what: str
+    tally: Tally
+
+    @property
+    def status(self) -> str:
+        """What became of it: complete, gaps, incomplete or failed."""
+        if self.failures:
+            return "failed" if self.frame.is_empty() else "incomplete"
+        return "gaps" if len(self.gaps) else "complete"
 
 
 def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
     """Give what `fetch` gives, without raising or warning of what is missing."""
-    columns, log = asked.columns, asked.log
-    if columns not in ("base", "full"):
-        raise InvalidArgument(f"columns={columns!r}: choose 'base' or 'full'")
-    request, width = read_candle_request(
-        asked.exchange,
-        asked.symbol,
-        asked.timeframe,
-        since=asked.since,
-        until=asked.until,
-        limit=asked.limit,
-    )
-    series = Series(request.source, request.symbol, width, full=log or columns == "full")
-    what = f"{request.source.exchange} {request.symbol} {asked.timeframe}"
-    total = request.limit or width.between(*request.span)
-    with Progress(what, total, shown) as report:
-        if log:
-            from gekko_lab.fetching.logged import collect_logged
+    if asked.columns not in ("base", "full"):
+        raise InvalidArgument(f"columns={asked.columns!r}: choose 'base' or 'full'")
+    check_way(asked.source)
+    check_jobs(asked.n_jobs)
+    exchange = _held_at(asked.exchange) if asked.source == "log" else asked.exchange
+    with counting() as tally:
+        request, width = read_candle_request(
+            exchange,
+            asked.symbol,
+            asked.timeframe,
+            since=asked.since,
+            until=asked.until,
+            limit=asked.limit,
+        )
+        what = f"{request.source.exchange} {request.symbol} {asked.timeframe}"
+        total = request.limit or width.between(*request.span)
+        watch = Watch(*asked.label, total)
+        with (
+            Progress(what, total, shown) as line,
+            watch.waits(),
+            resumable(logged=is_logged(request.source, asked.log)),
+        ):
+            found, gaps = _collected(asked, request, width, both(line, watch))
+    done = Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}", tally)
+    watch.ended(done.status)
+    return done
 
-            found, gaps = collect_logged(series, request, report=report)
-        else:
-            found = collect(
-                series,
-                request.span,
-                limit=request.limit,
-                newest_first=request.newest_first,
-                report=report,
-            )
-            gaps = explain(series, found)
-    return Fetched(found.frame, gaps, found.failures, f"{what} {_shown(request)}")
+
+def _collected(
+    asked: Asked, request: Request, width: Timeframe, report: Callable[[int], None]
+) -> tuple[Collection, pl.DataFrame]:
+    # The data log is loaded only where it is used.
+    if request.source.exchange.startswith(REPLAY):
+        from gekko_lab.fetching.held import collect_held
+
+        return collect_held(request, width, open_end=asked.until is None)
+    log = is_logged(request.source, asked.log)
+    full = log or asked.columns == "full"
+    series = Series(request.source, request.symbol, width, full=full)
+    supply = Supply(series, asked.source, asked.n_jobs)
+    if log:
+        from gekko_lab.fetching.logged import collect_logged
+
+        return collect_logged(supply, request, report=report, must=asked.log is True)
+    if request.limit is None:
+        found = supply.ranges([request.span], report=report)[0]
+    else:
+        found = supply.some(
+            request.span, request.limit, newest_first=request.newest_first, report=report
+        )
+    return found, explain(series, found)
+
+
+def _held_at(exchange: str | Source) -> Source:
+    from gekko_lab.sources.log_replay import LogReplay
+
+    return LogReplay(find_source(exchange))
 
 
 def _shown(request: Request) -> str:

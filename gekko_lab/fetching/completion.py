@@ -107,7 +107,7 @@ class Series:
                 ) from error
             return page
 
-        return ask(question, bad_answers=bad_answers)
+        return ask(question, bad_answers=bad_answers, pages=1)
 
     def complete(self, span: Span) -> Outcome:
         """Give the page with every candle that can be had."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
@@ -15,36 +12,30 @@ from gekko_lab.errors import (
     GekkoLabError,
     IncompleteData,
     InvalidArgument,
-    InvalidType,
 )
-from gekko_lab.fetching.candles import Asked, fetched
+from gekko_lab.fetching.asked import Asked, series_of
+from gekko_lab.fetching.defaults import check_tasks, is_logged, resumable
 from gekko_lab.fetching.missing import users_level
-from gekko_lab.fetching.progress import Progress
+from gekko_lab.fetching.progress import Board
+from gekko_lab.fetching.supply import check_way
+from gekko_lab.fetching.tasks import Task, run
+from gekko_lab.fetching.watching import on_step
 from gekko_lab.frames.convert import to_frame
-from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, SERIES, TIME
-from gekko_lab.settings import options, reads_as
+from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, SERIES
+from gekko_lab.settings import reads_as
+from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gekko_lab.fetching.candles import Columns
+    from gekko_lab.fetching.asked import Columns
+    from gekko_lab.fetching.supply import Way
+    from gekko_lab.fetching.tasks import Done
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.settings import FrameKind, ProgressKind
     from gekko_lab.sources.source import Source
 
 Result = Literal["frame", "report"]
-
-REPORT = pl.Schema(
-    {
-        **dict(SERIES),
-        "status": pl.String(),
-        "rows": pl.Int64(),
-        "first": TIME,
-        "last": TIME,
-        "missing": pl.Int64(),
-        "error": pl.String(),
-    }
-)
 
 _SHOWN = 3
 
@@ -58,7 +49,8 @@ def fetch_many(
     until: TimeLike | None = None,
     limit: int | None = None,
     columns: Columns = "base",
-    log: bool = False,
+    log: bool | None = None,
+    source: Way = "auto",
     n_jobs: int = 8,
     result: Result = "frame",
     frame: FrameKind | None = None,
@@ -77,10 +69,10 @@ def fetch_many(
         As in `fetch`, for each series.
     columns
         "full" adds quote_volume and trade_count.
-    log
-        Whether to go through the data log, as in `fetch`.
+    log, source
+        Whether to go through the data log, and where candles come from, as in `fetch`.
     n_jobs
-        How many series at a time.
+        How many series at a time; where there are fewer, how many pages.
     result
         "frame", or "report" to leave the rows in the data log, for more than fits into memory.
     frame
@@ -101,13 +93,18 @@ def fetch_many(
         first     Datetime the first open time, UTC
         last      Datetime the last one
         missing   Int64    candles that don't exist or could not be had
+        gaps      String   how many of these for which reason: "outage 60, failed 100"
+        pages     Int64    pages and files that were asked for and came
+        retries   Int64    how often one was asked for again
+        waited    Float64  seconds that requests waited for their turn or another try, added up
+        source    String   where rows came from: log, archive, rest, trades, simulated ("log+rest")
         error     String   why something could not be had
         ========= ======== ====================================================================
 
     Raises
     ------
     InvalidArgument
-        When nothing is named, something twice, or `result="report"` without the log.
+        When nothing is named, something twice, or `result="report"` with `log=False`.
     IncompleteData
         When some series could not be had as a whole, for "frame"; its `frame` holds what came, its
         `report` the table above.
@@ -128,13 +125,13 @@ def fetch_many(
     made_as = reads_as("frame", frame)
     shown = reads_as("progress", progress)
     _check(columns, result, log=log)
+    check_way(source)
+    check_tasks(n_jobs)
+    if result == "report":
+        log = True  # else the rows would be nowhere
     tasks = [
-        _Task(Asked(*series, since, until, limit, columns, log), rows=result == "frame")
-        for series in product(
-            _named("exchanges", exchanges),
-            _named("symbols", symbols),
-            _named("timeframes", timeframes),
-        )
+        Task(Asked(*series, since, until, limit, columns, log, source), rows=result == "frame")
+        for series in series_of(exchanges, symbols, timeframes)
     ]
     done = _run(tasks, n_jobs, shown)
     report = pl.concat([one.row for one in done])
@@ -147,96 +144,35 @@ def fetch_many(
     return table
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One series, and whether its rows are wanted back."""
-
-    asked: Asked
-    rows: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What became of a series."""
-
-    row: pl.DataFrame
-    frame: pl.DataFrame
-    error: Exception | None
-
-
-def _check(columns: str, result: str, *, log: bool) -> None:
+def _check(columns: str, result: str, *, log: bool | None) -> None:
     if columns not in ("base", "full"):
         raise InvalidArgument(f"columns={columns!r}: choose 'base' or 'full'")
     if result not in get_args(Result):
         raise InvalidArgument(f"result={result!r}: choose 'frame' or 'report'")
-    if result == "report" and not log:
-        raise InvalidArgument("result='report' leaves the rows in the data log: say log=True")
+    if result == "report" and log is False:
+        raise InvalidArgument(
+            "result='report' leaves the rows in the data log: leave log=False out"
+        )
 
 
-def _named(what: str, given: object) -> list[Any]:
-    if isinstance(given, str) or (what == "exchanges" and not isinstance(given, Iterable)):
-        return [given]
-    if not isinstance(given, Iterable):
-        raise InvalidType(f"{what}={given!r}: give a name, or a list of names")
-    found = list(given)
-    if not found:
-        raise InvalidArgument(f"{what} is empty: name at least one")
-    if len({id(one) if not isinstance(one, str) else one for one in found}) < len(found):
-        raise InvalidArgument(f"{what}={found!r} names something twice")
-    return found
-
-
-def _run(tasks: list[_Task], n_jobs: int, shown: ProgressKind) -> list[_Done]:
-    import joblib
-
-    settings = {
-        "data_dir": options.data_dir,
-        "state_dir": options.state_dir,
-        "progress": "off",
-    }
-    pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    done, rows = [], 0
-    with Progress(f"{len(tasks)} series", None, shown) as report:
-        for one in pool(joblib.delayed(_work)(task, settings) for task in tasks):
+def _run(tasks: list[Task], n_jobs: int, shown: ProgressKind) -> list[Done]:
+    done = []
+    logged = any(_is_logged(task.asked) for task in tasks)
+    with resumable(logged=logged), Board(len(tasks), shown) as board, on_step(board):
+        for one in run(tasks, n_jobs):
             done.append(one)
-            rows += one.row["rows"].item()
-            report(rows)
+            board.finish(one.row)
     return done
 
 
-def _work(task: _Task, settings: dict[str, Any]) -> _Done:
-    """Fetch one series, wherever this runs; options don't travel to threads or processes."""
-    with options(**settings):
-        nothing = pl.DataFrame(schema=CANDLES_FULL)
-        try:
-            found = fetched(task.asked)
-        except GekkoLabError as refused:
-            return _Done(_row(task.asked, "failed", nothing, None, refused), nothing, refused)
-        error = found.failures[0].error if found.failures else None
-        status = "incomplete" if error else "gaps" if len(found.gaps) else "complete"
-        if error and found.frame.is_empty():
-            status = "failed"
-        missing = int(found.gaps["missing"].sum())
-        row = _row(task.asked, status, found.frame, missing, error)
-        return _Done(row, found.frame if task.rows else nothing, error)
+def _is_logged(asked: Asked) -> bool:
+    try:
+        return is_logged(find_source(asked.exchange), asked.log)
+    except GekkoLabError:  # told in the series' own row
+        return False
 
 
-def _row(
-    asked: Asked, status: str, frame: pl.DataFrame, missing: int | None, error: Exception | None
-) -> pl.DataFrame:
-    times = frame["timestamp"]
-    ends = (times.first(), times.last())
-    told = None if error is None else str(error)
-    row = (*_label(asked), status, len(frame), *ends, missing, told)
-    return pl.DataFrame([row], schema=REPORT, orient="row")
-
-
-def _label(asked: Asked) -> tuple[str, str, str]:
-    exchange = asked.exchange if isinstance(asked.exchange, str) else asked.exchange.exchange
-    return exchange, str(asked.symbol), str(asked.timeframe)
-
-
-def _labeled(done: _Done, columns: Columns) -> pl.DataFrame:
+def _labeled(done: Done, columns: Columns) -> pl.DataFrame:
     schema = CANDLES_FULL if columns == "full" else CANDLES
     label = [pl.lit(done.row[name].item()).alias(name) for name in SERIES]
     return done.frame.select(*label, *schema.names())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.errors import GapWarning, IncompleteData, SourceError
 from gekko_lab.fetching.asking import ask
-from gekko_lab.fetching.collection import Collection, probe
+from gekko_lab.fetching.probing import probe
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.resample import gap_frame
 from gekko_lab.market.moments import show_time
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from gekko_lab.fetching.completion import Failure, Series
+    from gekko_lab.fetching.walk import Collection
     from gekko_lab.market.timeframe import Timeframe
 
 Row = tuple[Span, "Timeframe | None", "str | None", "str | None"]
@@ -35,6 +36,7 @@ REASONS = {
     "not_served": "older than what the exchange serves",
     "unknown": "that the exchange doesn't give, asked twice",
     "failed": "that could not be had",
+    "not_held": "that the data log doesn't hold",
 }
 
 

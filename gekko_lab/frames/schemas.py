@@ -91,6 +91,53 @@ TICKER = _schema(
 SERIES = _schema({"exchange": pl.String, "symbol": pl.String, "timeframe": pl.String})
 """What tells series of candles apart."""
 
+REPORT = _schema(
+    {
+        **dict(SERIES),
+        "status": pl.String,
+        "rows": pl.Int64,
+        "first": TIME,
+        "last": TIME,
+        "missing": pl.Int64,
+        "gaps": pl.String,
+        "pages": pl.Int64,
+        "retries": pl.Int64,
+        "waited": pl.Float64,
+        "source": pl.String,
+        "error": pl.String,
+    }
+)
+"""What became of each series that was fetched."""
+
+STEPS = _schema(
+    {
+        **dict(SERIES),
+        "status": pl.String,
+        "rows": pl.Int64,
+        "total": pl.Int64,
+        "seconds": pl.Float64,
+        "eta": pl.Float64,
+        "wait": pl.String,
+    }
+)
+"""How far the fetch of each series is."""
+
+PLAN = _schema(
+    {
+        **dict(SERIES),
+        "source": pl.String,
+        "since": TIME,
+        "until": TIME,
+        "rows": pl.Int64,
+        "calls": pl.Int64,
+        "weight": pl.Int64,
+        "seconds": pl.Float64,
+        "bytes": pl.Int64,
+        "disk_bytes": pl.Int64,
+    }
+)
+"""What a fetch will ask for, from where, and what that costs."""
+
 SYMBOLS = _schema(
     {
         "symbol": pl.String,

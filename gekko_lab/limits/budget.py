@@ -87,7 +87,7 @@ class Budget:
             left -= wait
             reason = turn.held or f"budget of {host}"
             waiting.announce(waiting.Wait(host, reason, wait / SECOND))
-            self._clock.sleep(wait / SECOND)
+            waiting.sleep(wait / SECOND, self._clock)
             turn = self._keep(host, charges, turn) or self._take(host, charges, left)
 
     def learn(self, url: str, status: int, headers: Mapping[str, str], body: str = "") -> None:

@@ -45,7 +45,7 @@ def connection(host: str, *, most: int = 8, lease_s: float = 120.0) -> Iterator[
         if not told:
             waiting.announce(waiting.Wait(host, f"connections to {host}", lease_s))
             told = True
-        clock.WALL.sleep(_LOOK_S)
+        waiting.sleep(_LOOK_S, clock.WALL)
     try:
         yield
     finally:

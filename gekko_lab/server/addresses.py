@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Every section of ccxt's `urls["api"]` (ccxt 4.5.90); one left out would reach the real exchange.
-_SECTIONS = {
+_BINANCE = {
     "public": "/api/v3",
     "private": "/api/v3",
     "v1": "/api/v1",
@@ -29,31 +33,57 @@ _SECTIONS = {
     "papi": "/papi/v1",
     "papiV2": "/papi/v2",
 }
-_STREAMS = ("spot", "margin", "linear", "inverse", "future", "delivery", "papi")
+_BINANCE_STREAMS = (
+    *("spot", "margin", "linear", "inverse", "future", "delivery", "papi", "stock"),
+    *("option", "optionMarket", "optionPrivate"),
+)
+_KRAKEN_STREAMS = ("public", "private", "publicV2", "privateV2", "beta", "beta-private")
+
+# Markets are loaded with a single request; without the options ccxt's `binance` asks for futures
+# and margin markets too, which the server answers with empty lists.
+_OPTIONS = {
+    "binance": {
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchCurrencies": False,
+        "fetchMargins": False,
+    }
+}
 
 
-def ccxt_urls(url: str) -> dict[str, Any]:
-    """Give the addresses that ccxt's `binance` is to use, for every section."""
-    stream = "ws" + url.removeprefix("http")
-    sections: dict[str, Any] = {name: url + path for name, path in _SECTIONS.items()}
+def ccxt_urls(url: str, exchange: str = "binance") -> dict[str, Any]:
+    """Give the addresses that ccxt's class for the exchange is to use, for every section."""
+    return _URLS[exchange](url, "ws" + url.removeprefix("http"))
+
+
+def ccxt_config(url: str, exchange: str = "binance") -> dict[str, Any]:
+    """Give the configuration for ccxt's class that makes it talk to the server only."""
+    config: dict[str, Any] = {"urls": ccxt_urls(url, exchange)}
+    if exchange in _OPTIONS:
+        config["options"] = deepcopy(_OPTIONS[exchange])
+    return config
+
+
+def _binance(url: str, stream: str) -> dict[str, Any]:
+    sections: dict[str, Any] = {name: url + path for name, path in _BINANCE.items()}
     sections["ws"] = {
-        **dict.fromkeys(_STREAMS, f"{stream}/ws"),
-        "ws-api": dict.fromkeys(_STREAMS, f"{stream}/ws-api/v3"),
+        **dict.fromkeys(_BINANCE_STREAMS, f"{stream}/ws"),
+        "ws-api": dict.fromkeys(_BINANCE_STREAMS, f"{stream}/ws-api/v3"),
     }
     return {"api": sections}
 
 
-def ccxt_config(url: str) -> dict[str, Any]:
-    """Give the configuration for `ccxt.binance` that makes it talk to the server only.
+def _coinbase(url: str, stream: str) -> dict[str, Any]:
+    sections = {"public": url, "private": url, "ws": stream}
+    return {"api": sections, "test": dict(sections)}
 
-    Markets are loaded with a single request. Without the options ccxt asks for futures and
-    margin markets too, which the server answers with empty lists.
-    """
-    return {
-        "urls": ccxt_urls(url),
-        "options": {
-            "fetchMarkets": {"types": ["spot"]},
-            "fetchCurrencies": False,
-            "fetchMargins": False,
-        },
-    }
+
+def _kraken(url: str, stream: str) -> dict[str, Any]:
+    sections = dict.fromkeys(("public", "private", "zendesk"), url)
+    return {"api": {**sections, "ws": dict.fromkeys(_KRAKEN_STREAMS, stream)}}
+
+
+_URLS: dict[str, Callable[[str, str], dict[str, Any]]] = {
+    "binance": _binance,
+    "coinbaseexchange": _coinbase,
+    "kraken": _kraken,
+}

@@ -7,14 +7,15 @@ import re
 import time
 from calendar import timegm
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
-from gekko_lab.server.archive_faults import FileFault, FileFaults
+from gekko_lab.server.archive_faults import FileFault, FileFaults, FileKind
 from gekko_lab.server.archive_files import File, damaged, lines_of, zip_of
-from gekko_lab.server.binance import INTERVALS, Answer
+from gekko_lab.server.binance import INTERVALS
+from gekko_lab.server.dialect import Answer, Asked
 from gekko_lab.server.exchange import Exchange
 from gekko_lab.server.exchange_info import market_id
 from gekko_lab.server.faults import Faults
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
+    from gekko_lab.server.dialect import Subject
+    from gekko_lab.server.limits import Verdict
     from gekko_lab.server.market import MarketData
+    from gekko_lab.server.spoiling import Layout
 
 __all__ = ["ArchiveServer", "FileFault", "FileFaults", "serve_archive"]
 
@@ -41,7 +45,7 @@ _PATH = re.compile(
     r"(?P<name>\w+-\w+-\d{4}-\d\d(?:-\d\d)?)\.zip(?P<checksum>\.CHECKSUM)?"
 )
 _CALENDARS = {"daily": Timeframe(1, "d"), "monthly": Timeframe(1, "M")}
-_ABSENT = Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+_TYPE = {"Content-Type": "application/octet-stream"}
 _KEPT = 128
 
 
@@ -59,14 +63,16 @@ class ArchiveServer(Server):
     """
 
     def __init__(
-        self, exchange: Exchange, faults: Faults, files: FileFaults, *, host: str, port: int
+        self, handler: Exchange, faults: Faults, files: FileFaults, *, host: str, port: int
     ) -> None:
         self.files = files
-        super().__init__(exchange, faults, host=host, port=port)
+        super().__init__(handler, faults, exchange="binance", host=host, port=port)
 
 
 class _Archive:
-    """Answers requests for files, as an exchange's dialect does."""
+    """Answers requests for files: the dialect of an archive, which knows no weight and no JSON."""
+
+    nothing = b""
 
     def __init__(
         self,
@@ -89,14 +95,40 @@ class _Archive:
         # a file is asked for twice, and its bytes never change
         self._made = lru_cache(maxsize=_KEPT)(self._make)
 
-    def weight(self, _path: str) -> int:
+    def asked(self, path: str, query: Mapping[str, str]) -> Asked:
+        """Tell what a request is about: a path, as faults know it."""
+        del path, query
+        return Asked()
+
+    def weight(self, path: str) -> int:
         """Give what a request costs: nothing."""
+        del path
         return 0
 
+    def used(self, verdict: Verdict) -> Mapping[str, str]:
+        """Give the headers of every answer."""
+        del verdict
+        return _TYPE
+
+    def refusal(self, verdict: Verdict) -> Answer:
+        """Answer who asks too often."""
+        wait = {"Retry-After": str(verdict.retry_after)}
+        return Answer(verdict.status, _error("SlowDown"), wait, error=True)
+
+    def failure(self, status: int) -> Answer:
+        """Give an error of the archive itself with that status."""
+        return Answer(status, _error("InternalError"), error=True)
+
+    def layout(self, subject: Subject | None) -> Layout | None:
+        """Tell that files have no rows that a fault of pages could reach."""
+        del subject
+        return None
+
     def answer(
-        self, method: str, path: str, _parameters: Sequence[tuple[str, str]], now: int
+        self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int
     ) -> Answer:
         """Answer a request as of `now`, milliseconds UTC."""
+        del parameters
         match = _PATH.fullmatch(path)
         if method != "GET" or match is None:
             return _ABSENT
@@ -113,7 +145,7 @@ class _Archive:
             return self._checksum(file, body, kinds)
         return Answer(200, damaged(body) if "damaged" in kinds else body)
 
-    def _checksum(self, file: File, body: bytes, kinds: set[Any]) -> Answer:
+    def _checksum(self, file: File, body: bytes, kinds: set[FileKind]) -> Answer:
         if "no_checksum" in kinds:
             return _ABSENT
         told = b"another file" if "wrong_checksum" in kinds else body
@@ -222,14 +254,21 @@ def serve_archive(
         header=folder != "spot" if header is None else header,
     )
     faults = Faults()
-    exchange = Exchange(
-        cast("Any", dialect),
+    handler = Exchange(
+        dialect,
         faults,
         Counter(None, time.time),
         clock=clock or _wall_clock,
         limit_clock=time.time,
     )
-    return ArchiveServer(exchange, faults, files, host=host, port=port)
+    return ArchiveServer(handler, faults, files, host=host, port=port)
+
+
+def _error(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code></Error>".encode()
+
+
+_ABSENT = Answer(404, _error("NoSuchKey"), error=True)
 
 
 def _width(name: str | None) -> Timeframe | None:

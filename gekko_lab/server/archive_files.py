@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from gekko_lab.market.spans import Span
-from gekko_lab.server.rendering import kline_rows, trade_rows
+from gekko_lab.server.binance_rows import kline_rows, trade_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,23 +6,26 @@ Endpoints, parameters, errors and their texts follow the Binance spot API docume
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import HOUR, Timeframe
+from gekko_lab.server.binance_rows import kline_rows, trade_rows
+from gekko_lab.server.candle_pages import CandlePages
+from gekko_lab.server.dialect import Answer, Asked, spot_markets
 from gekko_lab.server.exchange_info import exchange_info, market_id
-from gekko_lab.server.klines import KlinePages
-from gekko_lab.server.limits import WEIGHTS
+from gekko_lab.server.limits import TOO_MANY, WEIGHTS
 from gekko_lab.server.queries import ProtocolError, Query
-from gekko_lab.server.rendering import trade_rows
+from gekko_lab.server.spoiling import Layout, whole_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
+    from gekko_lab.server.dialect import Subject
+    from gekko_lab.server.limits import Verdict
     from gekko_lab.server.schedule import Schedule
 
 INTERVALS = {
@@ -34,6 +37,7 @@ INTERVALS = {
 }
 
 DEFAULT_LIMIT = 500
+PAGE = 1000
 _UTC = re.compile(r"[+-]?0{1,2}(:00)?")
 
 # What a client asks for while it loads all of Binance's markets; there are spot markets only.
@@ -48,21 +52,32 @@ _EMPTY: dict[str, bytes] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A status and a JSON body."""
+_SUBJECTS: dict[str, Subject] = {
+    "/api/v3/klines": "candles",
+    "/api/v3/uiKlines": "candles",
+    "/api/v3/aggTrades": "trades",
+    "/api/v3/exchangeInfo": "markets",
+    "/api/v3/time": "time",
+}
 
-    status: int
-    body: bytes
 
-    @classmethod
-    def error(cls, status: int, code: int, text: str) -> Answer:
-        """Give an error as the protocol writes it."""
-        return cls(status, orjson.dumps({"code": code, "msg": text}))
+def _later(time: int, by: int) -> int:
+    return time + by
+
+
+_LAYOUTS: dict[Subject | None, Layout] = {
+    "candles": Layout(whole_page, times=(0, 6), prices=(1, 2, 3, 4), later=_later),
+    "trades": Layout(whole_page, times=("T",), prices=("p",), later=_later),
+}
 
 
 class BinanceSpot:
     """Answers requests as Binance's spot exchange does.
+
+    Attributes
+    ----------
+    nothing : bytes
+        A body without content.
 
     Parameters
     ----------
@@ -75,10 +90,12 @@ class BinanceSpot:
     page_limit
         The most rows in an answer.
     weight_limit
-        The limit that exchangeInfo tells.
+        The limit that exchangeInfo and refusals tell.
     hours_between
         The longest time between startTime and endTime of aggTrades; None for any.
     """
+
+    nothing = b"[]"
 
     def __init__(
         self,
@@ -90,11 +107,9 @@ class BinanceSpot:
         weight_limit: int,
         hours_between: int | None,
     ) -> None:
-        self._markets = {
-            market_id(market): market for market in rules.values() if market.type == "spot"
-        }
+        self._markets = spot_markets(rules, market_id)
         self._schedule = schedule
-        self._klines = KlinePages(schedule)
+        self._klines = CandlePages(schedule, kline_rows)
         self._halted = frozenset(halted)
         self._page_limit = page_limit
         self._weight_limit = weight_limit
@@ -108,9 +123,21 @@ class BinanceSpot:
             "/api/v3/aggTrades": self._trade_page,
         }
 
+    def asked(self, path: str, query: Mapping[str, str]) -> Asked:
+        """Tell what a request is about."""
+        name = query.get("symbol")
+        market = self._markets.get(name or "")
+        names = (name, market.symbol if market else None)
+        return Asked(_SUBJECTS.get(path), frozenset(filter(None, names)))
+
     def weight(self, path: str) -> int:
         """Give what a request for that path costs."""
         return WEIGHTS.get(path, 1)
+
+    def used(self, verdict: Verdict) -> Mapping[str, str]:
+        """Give the headers that tell the weight of this minute."""
+        used = str(verdict.used)
+        return {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int
@@ -118,13 +145,36 @@ class BinanceSpot:
         """Answer a request as of `now`, milliseconds UTC."""
         route = self._routes.get(path)
         if method != "GET" or (route is None and path not in _EMPTY):
-            return Answer.error(404, -5000, f"Path {path}, Method {method} is invalid")
+            return _error(404, -5000, f"Path {path}, Method {method} is invalid")
         if route is None:
             return Answer(200, _EMPTY[path])
         try:
             return Answer(200, route(Query(parameters), now))
         except ProtocolError as error:
-            return Answer.error(400, error.code, error.text)
+            return _error(400, error.code, error.text)
+
+    def refusal(self, verdict: Verdict) -> Answer:
+        """Answer who used too much weight, or is banned."""
+        if verdict.status == TOO_MANY:
+            text = (
+                f"Too much request weight used; current limit is {self._weight_limit} request "
+                "weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid "
+                "polling the API."
+            )
+        else:
+            text = (
+                f"Way too much request weight used; IP banned until {verdict.until}. Please use "
+                "WebSocket Streams for live updates to avoid bans."
+            )
+        return _error(verdict.status, -1003, text, {"Retry-After": str(verdict.retry_after)})
+
+    def failure(self, status: int) -> Answer:
+        """Give an error of the exchange itself."""
+        return _error(status, -1000, "An unknown error occurred.")
+
+    def layout(self, subject: Subject | None) -> Layout | None:
+        """Tell what the rows of a page hold."""
+        return _LAYOUTS.get(subject)
 
     def _ping(self, query: Query, _now: int) -> bytes:
         query.done()
@@ -158,7 +208,8 @@ class BinanceSpot:
             raise ProtocolError(-1120, "Invalid interval.")
         if zone is not None and not _UTC.fullmatch(zone):
             raise ProtocolError(-1130, "Data sent for parameter 'timeZone' is not valid.")
-        return self._klines.page(market, timeframe, start=start, end=end, limit=limit, now=now)
+        rows = self._klines.page(market, timeframe, start=start, end=end, limit=limit, now=now)
+        return rows.json()
 
     def _trade_page(self, query: Query, now: int) -> bytes:
         market = self._market(query)
@@ -204,6 +255,11 @@ class BinanceSpot:
         if several is None:
             return None
         return [self._known(name) for name in _names(several)]
+
+
+def _error(status: int, code: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    body = orjson.dumps({"code": code, "msg": text})
+    return Answer(status, body, headers or {}, error=True)
 
 
 def _names(text: str) -> list[str]:

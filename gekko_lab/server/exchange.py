@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from gekko_lab.server.binance import Answer, BinanceSpot
+from gekko_lab.server.limits import BANNED, TOO_MANY, Verdict
 from gekko_lab.server.spoiling import HTML, spoiled
 from gekko_lab.server.transport import Parcel, reset, send
 
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from gekko_lab.server.dialect import Dialect
     from gekko_lab.server.faults import Fault, Faults
-    from gekko_lab.server.limits import Counter, Verdict
+    from gekko_lab.server.limits import Meter
+    from gekko_lab.server.spoiling import Layout
+
+    Hits = list[tuple[Fault, random.Random]]
 
 _LOG_LENGTH = 1_000_000
 _STATUS_FAULTS = ("status", "status_html", "status_empty")
+_RATE_FAULTS = {"rate_limited": (TOO_MANY, 1.0), "banned": (BANNED, 120.0)}
 _HTML_TYPE = {"Content-Type": "text/html"}
 
 
@@ -44,6 +49,8 @@ class Request:
         HTTP status of the answer; 0 when the connection hung or was reset before one.
     weight : int
         What it counted; 0 when a fault stood before the counter.
+    refused : bool
+        Whether it was one too many, for the limits or by a fault. Kraken says so with status 200.
     """
 
     path: str
@@ -51,6 +58,7 @@ class Request:
     time: float
     status: int
     weight: int
+    refused: bool = False
 
 
 class Exchange:
@@ -62,7 +70,7 @@ class Exchange:
         What good requests are answered with.
     faults
         What goes wrong.
-    counter
+    meter
         Counts the weight.
     clock
         The exchange's time, milliseconds UTC.
@@ -72,16 +80,16 @@ class Exchange:
 
     def __init__(
         self,
-        dialect: BinanceSpot,
+        dialect: Dialect,
         faults: Faults,
-        counter: Counter,
+        meter: Meter,
         *,
         clock: Callable[[], int],
         limit_clock: Callable[[], float],
     ) -> None:
         self._dialect = dialect
         self._faults = faults
-        self._counter = counter
+        self._counter = meter
         self._clock = clock
         self._limit_clock = limit_clock
         self._log: deque[Request] = deque(maxlen=_LOG_LENGTH)
@@ -97,7 +105,8 @@ class Exchange:
         """Answer a request; what hangs ends when the server closes."""
         query = dict(request.query)
         visit = Request(request.path, query, self._limit_clock(), 0, 0)
-        hits = self._faults.meet(request.path, query)
+        asked = self._dialect.asked(request.path, query)
+        hits = self._faults.meet(request.path, asked)
         for fault, _ in hits:
             if fault.kind == "delay":
                 await asyncio.sleep(fault.amount(0.1))
@@ -108,64 +117,66 @@ class Exchange:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(closing.wait(), fault.value)
                 return reset(request)
-            parcel = _refused(fault)
+            parcel = self._refused(fault)
             if parcel is not None:
-                self._note(visit, parcel.status)
+                self._note(visit, parcel.status, refused=fault.kind in _RATE_FAULTS)
                 return await send(request, parcel)
         weight = self._dialect.weight(request.path)
-        parcel = self._parcel(request, self._counter.charge(request.remote or "", weight), hits)
-        self._note(visit, parcel.status, weight)
+        verdict = self._counter.charge(request.remote or "", weight)
+        parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
+        self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)
         return await send(request, parcel)
 
     def _parcel(
-        self, request: web.BaseRequest, verdict: Verdict, hits: list[tuple[Fault, random.Random]]
+        self, request: web.BaseRequest, verdict: Verdict, layout: Layout | None, hits: Hits
     ) -> Parcel:
-        used = str(verdict.used)
-        headers = {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
+        used = self._dialect.used(verdict)
         if verdict.status != HTTPStatus.OK:
-            headers["Retry-After"] = str(verdict.retry_after)
-            answer = Answer.error(verdict.status, -1003, self._counter.refusal(verdict))
-            return Parcel(answer.status, answer.body, headers)
+            answer = self._dialect.refusal(verdict)
+            return Parcel(answer.status, answer.body, {**used, **answer.headers})
+        skew = sum(int(fault.amount(5000)) for fault, _ in hits if fault.kind == "clock_skew")
         answer = self._dialect.answer(
-            request.method, request.path, list(request.query.items()), self._clock()
+            request.method, request.path, list(request.query.items()), self._clock() + skew
         )
-        if answer.status != HTTPStatus.OK:
-            return Parcel(answer.status, answer.body, headers)
-        return _damaged(Parcel(answer.status, answer.body, headers), hits)
+        parcel = Parcel(answer.status, answer.body, {**used, **answer.headers})
+        return parcel if answer.error else self._damaged(parcel, layout, hits)
 
-    def _note(self, visit: Request, status: int = 0, weight: int = 0) -> None:
+    def _damaged(self, parcel: Parcel, layout: Layout | None, hits: Hits) -> Parcel:
+        """Give the parcel that the faults make of a good one."""
+        for fault, chance in hits:
+            body = spoiled(parcel.body, fault, chance, layout=layout, nothing=self._dialect.nothing)
+            parcel = replace(parcel, body=body)
+            if fault.kind == "html":
+                parcel = replace(parcel, headers={**parcel.headers, **_HTML_TYPE})
+            elif fault.kind in {"reset_body", "early_fin"}:
+                parcel = replace(parcel, broken=fault.kind)
+            elif fault.kind == "slow_body":
+                parcel = replace(parcel, drip_s=fault.amount(1.0))
+        return parcel
+
+    def _refused(self, fault: Fault) -> Parcel | None:
+        """Give the answer of a fault that stands before the exchange."""
+        if fault.kind in _RATE_FAULTS:
+            return self._limited(fault)
+        if fault.kind not in _STATUS_FAULTS:
+            return None
+        status = round(fault.amount(503))
+        if fault.kind == "status_html":
+            return Parcel(status, HTML, _HTML_TYPE)
+        if fault.kind == "status_empty":
+            return Parcel(status, b"")
+        return Parcel(status, self._dialect.failure(status).body)
+
+    def _limited(self, fault: Fault) -> Parcel:
+        status, default = _RATE_FAULTS[fault.kind]
+        wait = round(fault.amount(default))
+        verdict = Verdict(status, 0, wait, round((self._limit_clock() + wait) * 1000))
+        answer = self._dialect.refusal(verdict)
+        told = {} if fault.value is None else {"Retry-After": str(wait)}
+        return Parcel(answer.status, answer.body, {**told, **answer.headers})
+
+    def _note(
+        self, visit: Request, status: int = 0, weight: int = 0, *, refused: bool = False
+    ) -> None:
         with self._lock:
-            self._log.append(replace(visit, status=status, weight=weight))
-
-
-def _damaged(parcel: Parcel, hits: list[tuple[Fault, random.Random]]) -> Parcel:
-    """Give the parcel that the faults make of a good one."""
-    for fault, chance in hits:
-        parcel = replace(parcel, body=spoiled(parcel.body, fault, chance))
-        if fault.kind == "html":
-            parcel = replace(parcel, headers={**parcel.headers, **_HTML_TYPE})
-        elif fault.kind in {"reset_body", "early_fin"}:
-            parcel = replace(parcel, broken=fault.kind)
-        elif fault.kind == "slow_body":
-            parcel = replace(parcel, drip_s=fault.amount(1.0))
-    return parcel
-
-
-def _refused(fault: Fault) -> Parcel | None:
-    """Give the answer of a fault that stands before the exchange."""
-    if fault.kind == "rate_limited":
-        return _limited(429, round(fault.amount(1)), "Too many requests.")
-    if fault.kind == "banned":
-        return _limited(418, round(fault.amount(120)), "Way too many requests; IP banned.")
-    if fault.kind not in _STATUS_FAULTS:
-        return None
-    status = round(fault.amount(503))
-    if fault.kind == "status_html":
-        return Parcel(status, HTML, _HTML_TYPE)
-    if fault.kind == "status_empty":
-        return Parcel(status, b"")
-    return Parcel(status, Answer.error(status, -1000, "An unknown error occurred.").body)
-
-
-def _limited(status: int, wait_s: int, text: str) -> Parcel:
-    return Parcel(status, Answer.error(status, -1003, text).body, {"Retry-After": str(wait_s)})
+            self._log.append(replace(visit, status=status, weight=weight, refused=refused))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
+from gekko_lab.server.dialect import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from gekko_lab.server.dialect import Asked
 
 Kind = Literal[
     "rate_limited",
@@ -39,7 +40,7 @@ Kind = Literal[
     "clock_skew",
 ]
 
-_TIME = "/api/v3/time"
+_SUBJECTS = get_args(Subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class Fault:
     ============= =================================================== ====================
     kind          what happens                                        value (default)
     ============= =================================================== ====================
-    rate_limited  429 with Retry-After                                seconds (1)
-    banned        418 with Retry-After                                seconds (120)
-    status        that status with a JSON error                       status (503)
+    rate_limited  asked too often, as the exchange says it            seconds (1)
+    banned        shut out for a while, as the exchange says it       seconds (120)
+    status        that status with the exchange's JSON error          status (503)
     status_html   that status with a page of HTML                     status (503)
     status_empty  that status without a body                          status (503)
     delay         the answer comes later                              seconds (0.1)
@@ -64,25 +65,39 @@ class Fault:
     html          200 with a page of HTML                             none
     empty         200 without a body                                  none
     null          200 with `null`                                     none
-    empty_page    200 with `[]`                                       none
+    empty_page    200 without rows                                    none
     drop_rows     rows are missing inside the page                    rows (5)
     short_page    rows are missing at the end of the page             rows (100)
     double_rows   rows come twice                                     rows (5)
     shuffle_rows  rows are in no order                                none
-    reverse_rows  newest first                                        none
+    reverse_rows  rows are in the opposite order                      none
     shift_rows    all times are later; negative is earlier            milliseconds (1)
     nan_rows      prices are "NaN"                                    rows (5)
     clock_skew    the exchange's time differs; touches time only      milliseconds (5000)
     ============= =================================================== ====================
+
+    ============= =============================== ==================== ======================
+    as it is said Binance                         Coinbase Exchange    Kraken
+    ============= =============================== ==================== ======================
+    rate_limited  429, Retry-After, code -1003    429, its message     200, a list of errors
+    banned        418, Retry-After, code -1003    403, its message     200, a list of errors
+    ============= =============================== ==================== ======================
+
+    A `value` that is given is told by Retry-After on all of them. For Kraken's rate limit as an
+    HTTP status use `Fault("status", value=429)`. Faults of rows touch candles and trades alone, in
+    the format of the exchange; cursors (`CB-AFTER`, `CB-BEFORE`, `last`) stay those of the whole
+    page. Where times are told in whole seconds, rows shift by one at least.
 
     Parameters
     ----------
     kind
         What happens.
     path
-        Requests whose path begins so; None for all.
+        Requests about "candles", "trades", "markets" or "time", whatever the exchange calls them,
+        or whose path begins so, such as "/api/v3/klines"; None for all.
     symbol
-        Requests for this symbol, `BTC/USDT` or `BTCUSDT`; None for all.
+        Requests for this symbol, `BTC/USDT` or the exchange's own name, such as `BTCUSDT`,
+        `BTC-USDT`, `XBTUSDT`; None for all.
     every
         Of the requests that fit, every n-th meets it.
     skip
@@ -94,7 +109,7 @@ class Fault:
     """
 
     kind: Kind
-    path: str | None = "/api/v3/klines"
+    path: str | None = "candles"
     symbol: str | None = None
     every: int = 1
     skip: int = 0
@@ -104,15 +119,21 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {get_args(Kind)}")
+        if not (self.path is None or self.path.startswith("/") or self.path in _SUBJECTS):
+            raise InvalidArgument(
+                f"path={self.path!r} is neither one of {_SUBJECTS} nor a path, which begins with /"
+            )
         if self.every < 1 or self.skip < 0 or (self.count is not None and self.count < 0):
             raise InvalidArgument("a fault needs every ≥ 1, skip ≥ 0 and count ≥ 0")
 
-    def fits(self, path: str, query: Mapping[str, str]) -> bool:
+    def fits(self, path: str, asked: Asked) -> bool:
         """Tell whether a request is of the kind that meets this fault."""
-        wanted = _TIME if self.kind == "clock_skew" else self.path
-        if wanted is not None and not path.startswith(wanted):
+        wanted = "time" if self.kind == "clock_skew" else self.path
+        if wanted is not None and wanted != asked.subject and not path.startswith(wanted):
             return False
-        return self.symbol is None or query.get("symbol") == self.symbol.replace("/", "")
+        if self.symbol is None:
+            return True
+        return not asked.symbols.isdisjoint({self.symbol, self.symbol.replace("/", "")})
 
     def amount(self, default: float) -> float:
         """Give the value or that default."""
@@ -125,8 +146,8 @@ class _Entry:
     seen: int = 0
     hits: int = 0
 
-    def meets(self, path: str, query: Mapping[str, str]) -> bool:
-        if not self.fault.fits(path, query):
+    def meets(self, path: str, asked: Asked) -> bool:
+        if not self.fault.fits(path, asked):
             return False
         self.seen += 1
         place = self.seen - self.fault.skip
@@ -161,11 +182,11 @@ class Faults:
         with self._lock:
             self._entries.clear()
 
-    def meet(self, path: str, query: Mapping[str, str]) -> list[tuple[Fault, random.Random]]:
+    def meet(self, path: str, asked: Asked) -> list[tuple[Fault, random.Random]]:
         """Count a request and give the faults that it meets, each with its own chance."""
         with self._lock:
             return [
                 (entry.fault, random.Random(f"{self._seed}:{place}:{entry.hits}"))  # noqa: S311 (no secret)
                 for place, entry in enumerate(self._entries)
-                if entry.meets(path, query)
+                if entry.meets(path, asked)
             ]

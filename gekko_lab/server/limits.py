@@ -1,14 +1,15 @@
-"""Request weight, counted for each address in fixed minutes.
+"""What each address has used: in fixed minutes, or in a bucket that drains.
 
-The weights, the limit of 6000 a minute, the headers and the bans that scale from two minutes to
-three days are those of the Binance spot API documents, 2026-07.
+The weights, the limit of 6000 a minute and the bans that scale from two minutes to three days are
+those of the Binance spot API documents, 2026-07. Buckets are how Coinbase Exchange and Kraken count
+(public API documents, 2026).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +24,12 @@ WEIGHTS = {
 }
 OFFICIAL_LIMIT = 6000
 
-_TOO_MANY = 429
-_BANNED = 418
+TOO_MANY = 429
+BANNED = 418
 _WINDOW_S = 60
 _FIRST_BAN_S = 120
 _LONGEST_BAN_S = 3 * 24 * 3600
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Verdict:
     status : int
         200, 429 (too much weight) or 418 (banned).
     used : int
-        Weight used in this minute.
+        What counts against the address now.
     retry_after : int
         Whole seconds to wait; 0 with status 200.
     until : int
@@ -50,6 +52,14 @@ class Verdict:
     used: int
     retry_after: int = 0
     until: int = 0
+
+
+class Meter(Protocol):
+    """Counts what addresses use and says when it is too much."""
+
+    def charge(self, address: str, weight: int) -> Verdict:
+        """Count a request's weight and judge it."""
+        ...
 
 
 @dataclass(slots=True)
@@ -75,7 +85,7 @@ class Counter:
     """
 
     def __init__(
-        self, limit: int | None, clock: Callable[[], float], *, refusals_before_ban: int = 10
+        self, limit: float | None, clock: Callable[[], float], *, refusals_before_ban: int = 10
     ) -> None:
         self._limit = limit
         self._clock = clock
@@ -90,7 +100,7 @@ class Counter:
         if window != account.window:
             account.window, account.used, account.refused = window, 0, 0
         if self._limit is not None and now < account.banned_until:
-            return self._refusal(_BANNED, account, account.banned_until, now)
+            return self._refusal(BANNED, account, account.banned_until, now)
         account.used += weight
         if self._limit is None or account.used <= self._limit:
             return Verdict(200, account.used)
@@ -99,21 +109,53 @@ class Counter:
             account.bans += 1
             ban = min(_LONGEST_BAN_S, _FIRST_BAN_S * 2 ** (account.bans - 1))
             account.banned_until = now + ban
-            return self._refusal(_BANNED, account, account.banned_until, now)
-        return self._refusal(_TOO_MANY, account, float((window + 1) * _WINDOW_S), now)
-
-    def refusal(self, verdict: Verdict) -> str:
-        """Give the message of a 429 or 418."""
-        if verdict.status == _BANNED:
-            return (
-                f"Way too much request weight used; IP banned until {verdict.until}. Please use "
-                "WebSocket Streams for live updates to avoid bans."
-            )
-        return (
-            f"Too much request weight used; current limit is {self._limit} request weight per "
-            "1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
-        )
+            return self._refusal(BANNED, account, account.banned_until, now)
+        return self._refusal(TOO_MANY, account, float((window + 1) * _WINDOW_S), now)
 
     def _refusal(self, status: int, account: _Account, until: float, now: float) -> Verdict:
         wait = max(1, math.ceil(until - now))
         return Verdict(status, account.used, wait, round(until * 1000))
+
+
+@dataclass(slots=True)
+class _Level:
+    used: float = 0.0
+    seen: float = 0.0
+
+
+class Bucket:
+    """A bucket for each address that drains at a constant rate; what is refused isn't counted.
+
+    Parameters
+    ----------
+    rate
+        What drains in a second, or None to count only, without draining.
+    clock
+        Seconds.
+    burst
+        What the bucket holds.
+    """
+
+    def __init__(self, rate: float | None, clock: Callable[[], float], *, burst: float) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._burst = burst
+        self._levels: dict[str, _Level] = {}
+
+    def charge(self, address: str, weight: int) -> Verdict:
+        """Count a request's weight and judge it."""
+        now = self._clock()
+        level = self._levels.setdefault(address, _Level(seen=now))
+        if self._rate is None:
+            level.used += weight
+            return Verdict(200, round(level.used))
+        level.used = max(0.0, level.used - self._rate * max(0.0, now - level.seen))
+        level.seen = now
+        excess = level.used + weight - self._burst
+        if excess > _ROUNDING:
+            wait = excess / self._rate
+            return Verdict(
+                TOO_MANY, math.ceil(level.used), math.ceil(wait), round((now + wait) * 1000)
+            )
+        level.used += weight
+        return Verdict(200, math.ceil(level.used))

@@ -1,30 +1,21 @@
-"""Rows of the protocol as JSON text, made column by column.
-
-Prices and amounts are strings with eight decimals, as Binance writes them (Binance spot API
-documents, 2026-07), or with more where the market's steps are finer.
-"""
+"""Rows as JSON text, made column by column, and numbers as exchanges write them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from gekko_lab.server.aggregation import opens_of
-
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from gekko_lab.market.rules import MarketRules
-    from gekko_lab.market.timeframe import Timeframe
-
 PLACES = 8
-_HALF = 0.5
-_TILT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +43,29 @@ class Rows:
         np.cumsum(rows.str.len_bytes().to_numpy() + 1, out=starts[1:])
         return cls(keys, ",".join(rows.to_list()).encode(), starts)
 
-    def then(self, later: Rows) -> Rows:
-        """Give these rows and later ones."""
-        text = b",".join(part for part in (self.text, later.text) if part)
-        starts = np.concatenate([self.starts, later.starts[1:] + self.starts[-1]])
-        return Rows(np.concatenate([self.keys, later.keys]), text, starts)
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """Give the rows of all parts, one after the other."""
+        ends = np.cumsum([0, *(part.starts[-1] for part in parts)])
+        starts = [part.starts[:-1] + end for part, end in zip(parts, ends, strict=False)]
+        keys = [np.zeros(0, np.int64), *(part.keys for part in parts)]
+        text = b",".join(part.text for part in parts if part.text)
+        return cls(np.concatenate(keys), text, np.concatenate([*starts, ends[-1:]]))
 
-    def cut(self, first: int, last: int) -> bytes:
+    def cut(self, first: int, last: int) -> Rows:
         """Give the rows from place `first` to before `last`."""
-        return self.text[self.starts[first] : max(0, self.starts[last] - 1)]
+        text = self.text[self.starts[first] : max(0, self.starts[last] - 1)]
+        return Rows(self.keys[first:last], text, self.starts[first : last + 1] - self.starts[first])
+
+    def json(self) -> bytes:
+        """Give the rows as a JSON list."""
+        return b"[" + self.text + b"]"
+
+    def json_newest_first(self) -> bytes:
+        """Give the rows as a JSON list in the opposite order."""
+        edges = self.starts.tolist()
+        rows = [self.text[a : b - 1] for a, b in pairwise(edges)]
+        return b"[" + b",".join(rows[::-1]) + b"]"
 
 
 def decimals(step: float | None) -> int:
@@ -76,81 +81,19 @@ def fixed(value: float, places: int = PLACES) -> str:
     return f"{value:.{max(PLACES, places)}f}"
 
 
-def kline_rows(candles: pl.DataFrame, timeframe: Timeframe, rules: MarketRules) -> Rows:
-    """Give the twelve columns of each candle.
-
-    Where the market doesn't tell the quote volume it is volume * (open + high + low + close) / 4,
-    and an unknown number of trades is 1 with volume, else 0. The taker's part of the volume is
-    0.5 + 0.25 * (close - open) / (high - low), rounded to the step; that of the quote volume is in
-    proportion. They depend on the candle alone, so the same candle is always the same text.
-    """
-    opens = opens_of(candles)
-    body = candles.with_columns(
-        pl.Series("opens", opens), pl.Series("closes", _closes(opens, timeframe))
-    )
-    row = _kline_row(decimals(rules.tick_size), decimals(rules.step_size))
-    return Rows.of(opens, body.select(row)["row"])
+def plain(value: float) -> str:
+    """Give one number in full, without needless zeros."""
+    return f"{value:.{decimals(value)}f}"
 
 
-def trade_rows(trades: pl.DataFrame, rules: MarketRules) -> bytes:
-    """Give the aggregate trades as a JSON list; each aggregates one trade."""
-    number = pl.col("id").cast(pl.String)
-    maker = pl.when(pl.col("side") == "sell").then(pl.lit("true")).otherwise(pl.lit("false"))
-    row = pl.concat_str(
-        pl.lit('{"a":'),
-        number,
-        pl.lit(',"p":"'),
-        *_text("price", decimals(rules.tick_size), '","q":"'),
-        *_text("amount", decimals(rules.step_size), '","f":'),
-        number,
-        pl.lit(',"l":'),
-        number,
-        pl.lit(',"T":'),
-        pl.col("timestamp").dt.epoch("ms"),
-        pl.lit(',"m":'),
-        maker,
-        pl.lit(',"M":true}'),
-    )
-    return b"[" + ",".join(trades.select(row.alias("row"))["row"].to_list()).encode() + b"]"
+def number(value: str | pl.Expr, digits: int, then: str, *, places: int = PLACES) -> list[pl.Expr]:
+    """Give a number with `digits` decimals, zeros up to `places`, and the text that follows."""
+    column = pl.col(value) if isinstance(value, str) else value
+    filler = "0" * max(0, places - digits)
+    point = "." if filler and not digits else ""
+    return [column.cast(pl.Decimal(38, digits)).cast(pl.String), pl.lit(point + filler + then)]
 
 
-@lru_cache(maxsize=64)  # building the expression takes as long as running it
-def _kline_row(tick: int, step: int) -> pl.Expr:
-    cost = min(PLACES, tick + step)
-    price = (pl.col("open") + pl.col("high") + pl.col("low") + pl.col("close")) / 4
-    quote_volume = pl.coalesce("quote_volume", pl.col("volume") * price)
-    count = pl.coalesce("trade_count", (pl.col("volume") > 0).cast(pl.Int64))
-    width = pl.col("high") - pl.col("low")
-    lean = (pl.col("close") - pl.col("open")) / width
-    share = _HALF + _TILT * pl.when(width > 0).then(lean).otherwise(0.0)
-    return pl.concat_str(
-        pl.lit("["),
-        pl.col("opens"),
-        pl.lit(',"'),
-        *_text("open", tick, '","'),
-        *_text("high", tick, '","'),
-        *_text("low", tick, '","'),
-        *_text("close", tick, '","'),
-        *_text("volume", step, '",'),
-        pl.col("closes"),
-        pl.lit(',"'),
-        *_text(quote_volume, cost, '",'),
-        count,
-        pl.lit(',"'),
-        *_text(pl.col("volume") * share, step, '","'),
-        *_text(quote_volume * share, cost, '","0"]'),
-    ).alias("row")
-
-
-def _closes(opens: NDArray[np.int64], timeframe: Timeframe) -> NDArray[np.int64]:
-    if timeframe.milliseconds is not None:
-        return opens + (timeframe.milliseconds - 1)
-    return np.array([timeframe.next(int(time)) - 1 for time in opens], np.int64)
-
-
-def _text(value: str | pl.Expr, digits: int, then: str) -> list[pl.Expr]:
-    """Give a number with `digits` decimals and zeros up to eight, and the text that follows."""
-    number = pl.col(value) if isinstance(value, str) else value
-    filler = "0" * max(0, PLACES - digits)
-    point = "" if digits else "."
-    return [number.cast(pl.Decimal(38, digits)).cast(pl.String), pl.lit(point + filler + then)]
+def json_list(rows: pl.Series) -> bytes:
+    """Give rows of text as a JSON list."""
+    return b"[" + ",".join(rows.to_list()).encode() + b"]"

@@ -152,6 +152,17 @@ class Schedule:
         later = self.first_trades(symbol, Span(start, span.until), limit + lacking, now)
         return pl.concat([visible, later.filter(pl.col("id") > nearest["id"][-1]).head(lacking)])
 
+    def trades_before_id(self, symbol: str, id_: int, limit: int, now: int) -> pl.DataFrame:
+        """Give the newest trades whose id is less than `id_`, at most `limit`, in order."""
+        following = self._market.trades_from_id(symbol, id_, 1)
+        if following.is_empty():
+            return self.last_trades(symbol, Span(0, now + 1), limit, now)
+        time = int(following["timestamp"].dt.epoch("ms")[0])
+        same = self.trades(symbol, Span(time, time + 1), now)  # some may be before it
+        more = int((same["id"] >= id_).sum())
+        found = self.last_trades(symbol, Span(0, min(time, now) + 1), limit + more, now)
+        return found.filter(pl.col("id") < id_).tail(limit)
+
     def _ask(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
         return self._market.candles(symbol, step, since, until, quote_volume=self._exact)
 

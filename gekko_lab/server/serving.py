@@ -7,15 +7,15 @@ import contextlib
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from aiohttp import web
 
+from gekko_lab.errors import InvalidArgument
 from gekko_lab.server.addresses import ccxt_config, ccxt_urls
-from gekko_lab.server.binance import BinanceSpot
+from gekko_lab.server.dialects import ExchangeId, dialect_of, meter_of
 from gekko_lab.server.exchange import Exchange, Request
 from gekko_lab.server.faults import Faults
-from gekko_lab.server.limits import OFFICIAL_LIMIT, Counter
 from gekko_lab.server.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Server:
 
     Attributes
     ----------
+    exchange : str
+        The exchange whose protocol it speaks, by ccxt's id.
     url : str
         Where it listens, such as `http://127.0.0.1:40123`.
     faults : Faults
@@ -40,14 +42,16 @@ class Server:
 
     def __init__(
         self,
-        exchange: Exchange,
+        handler: Exchange,
         faults: Faults,
         *,
+        exchange: str,
         host: str,
         port: int,
     ) -> None:
+        self.exchange = exchange
         self.faults = faults
-        self._exchange = exchange
+        self._exchange = handler
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         started: Future[str] = Future()
@@ -63,12 +67,12 @@ class Server:
         return self._exchange.requests
 
     def ccxt_urls(self) -> dict[str, Any]:
-        """Give the `urls` for ccxt's `binance`, so that no section reaches the real exchange."""
-        return ccxt_urls(self.url)
+        """Give the `urls` for ccxt's class, so that no section reaches the real exchange."""
+        return ccxt_urls(self.url, self.exchange)
 
     def ccxt_config(self) -> dict[str, Any]:
-        """Give the constructor's configuration for ccxt's `binance`: addresses and options."""
-        return ccxt_config(self.url)
+        """Give the constructor's configuration for ccxt's class: addresses and options."""
+        return ccxt_config(self.url, self.exchange)
 
     def wait(self) -> None:
         """Block until the server is closed or Ctrl-C is pressed, which closes it."""
@@ -96,7 +100,7 @@ class Server:
 
     def __repr__(self) -> str:
         state = "running" if self._thread.is_alive() else "closed"
-        return f"<Server {self.url} {state}>"
+        return f"<Server {self.exchange} {self.url} {state}>"
 
     def _run(self, host: str, port: int, started: Future[str]) -> None:
         try:
@@ -128,12 +132,13 @@ class Server:
 def serve(
     market: MarketData,
     *,
+    exchange: ExchangeId = "binance",
     clock: Callable[[], int] | None = None,
-    weight_limit: int | None = None,
+    weight_limit: float | None = None,
     listed_since: Mapping[str, int] | None = None,
     outages: Iterable[tuple[int, int]] = (),
     halted: Collection[str] = (),
-    page_limit: int = 1000,
+    page_limit: int | None = None,
     hours_between: int | None = None,
     exact_quote_volume: bool = False,
     refusals_before_ban: int = 10,
@@ -142,34 +147,40 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Server:
-    """Serve a market as Binance's spot REST interface, from a thread of its own.
+    """Serve a market as a real exchange's public spot REST interface, from a thread of its own.
 
     Parameters
     ----------
     market
         Candles, trades and rules, such as the simulated market or a `FrameMarket`. The server's
         thread is the only one that asks it.
+    exchange
+        Whose protocol it speaks, by ccxt's id: "binance", "coinbaseexchange" or "kraken".
     clock
         The exchange's time, milliseconds UTC; the wall clock by default. Nothing later is served,
         and the last candle is the one that is forming.
     weight_limit
-        Request weight that an address may use in a minute (Binance: 6000); more is answered with
-        429, then 418. None counts without refusing.
+        What an address may use; None counts without refusing. Binance: request weight in a minute
+        (officially 6000); more is answered with 429, then 418. Coinbase Exchange: requests in a
+        second (10), after a burst of half as many again; more is answered with 429. Kraken:
+        requests in a second (1), after a burst of three times as many; more is answered with
+        status 200 and an error.
     listed_since
         First moment of a symbol, milliseconds UTC; there are no data before.
     outages
         Ranges (since, until) of milliseconds without any candle or trade.
     halted
-        Symbols whose status is BREAK.
+        Symbols that are listed and don't trade.
     page_limit
-        The most rows in an answer.
+        The most rows in an answer; by default the exchange's own: 1000, on Coinbase Exchange 300
+        candles, on Kraken 720.
     hours_between
-        The longest time between startTime and endTime of aggTrades; None for any.
+        The longest time between startTime and endTime of Binance's aggTrades; None for any.
     exact_quote_volume
         Whether the quote volume comes from the trades, which is slower; otherwise it is about
         volume times mean price where the market doesn't know it.
     refusals_before_ban
-        How many answers 429 in a minute come before a ban.
+        How many answers 429 in a minute come before a ban, which only Binance pronounces.
     limit_clock
         Seconds UTC for the weight windows and the request log.
     seed
@@ -184,33 +195,38 @@ def serve(
 
     Raises
     ------
+    InvalidArgument
+        When the exchange's protocol isn't known.
     OSError
         When the port is taken.
 
     References
     ----------
-    Binance spot API documents, 2026-07.
+    Binance spot API documents, 2026-07; public API documents of Coinbase Exchange and Kraken, 2026.
     """
+    if exchange not in get_args(ExchangeId):
+        raise InvalidArgument(
+            f"exchange={exchange!r} can't be served: choose one of {get_args(ExchangeId)}"
+        )
     schedule = Schedule(
         market,
         listed_since=listed_since,
         outages=outages,
         exact_quote_volume=exact_quote_volume,
     )
-    dialect = BinanceSpot(
+    dialect = dialect_of(
+        exchange,
         market.rules,
         schedule,
         halted=halted,
         page_limit=page_limit,
-        weight_limit=weight_limit or OFFICIAL_LIMIT,
+        weight_limit=weight_limit,
         hours_between=hours_between,
     )
-    counter = Counter(weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
+    meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)
-    exchange = Exchange(
-        dialect, faults, counter, clock=clock or _wall_clock, limit_clock=limit_clock
-    )
-    return Server(exchange, faults, host=host, port=port)
+    handler = Exchange(dialect, faults, meter, clock=clock or _wall_clock, limit_clock=limit_clock)
+    return Server(handler, faults, exchange=exchange, host=host, port=port)
 
 
 def _wall_clock() -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gekko_lab.limits.budget import Budget
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.sources.ccxt_client import Client
+    from gekko_lab.sources.costs import Cost
     from gekko_lab.sources.downloads import Downloads
     from gekko_lab.sources.source import Archive, Page, Paging, TradeCursor, TradePage
 
@@ -72,6 +73,7 @@ class CcxtMarketData:
     """
 
     foresees = False
+    logged = True
 
     def __init__(
         self,
@@ -189,6 +191,24 @@ class CcxtMarketData:
                 self._downloads = Downloads(_proxies(self.config))
                 weakref.finalize(self, self._downloads.close)
             return find_archive(self._address, market, self._downloads)
+
+    def cost(self, symbol: str, kind: str) -> Cost:
+        """Tell what a page of "candles" or "trades" counts, and what an address may ask for.
+
+        Sources: the limits in `gekko_lab.limits`, ccxt's pace for exchanges that aren't there.
+        """
+        from gekko_lab.sources.costs import cost_of
+
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        known = self._capability(client)
+        return cost_of(
+            self.exchange,
+            kind,
+            linear=bool(market.get("linear")),
+            rows=known.page_size if kind == "candles" else known.trade_page,
+            every_ms=float(client.ccxt.rateLimit),
+        )
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""

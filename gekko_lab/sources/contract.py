@@ -71,7 +71,7 @@ def _shape(source: Source, symbol: str, timeframe: str) -> Iterator[str]:
 
 def _identity(source: Source, symbol: str, timeframe: str) -> Iterator[str]:
     del symbol, timeframe
-    if not source.identity.startswith(source.exchange):
+    if not source.identity.startswith(source.exchange.removeprefix("replay:")):
         yield f"{source.identity!r} doesn't begin with the exchange's name {source.exchange!r}"
     if any(letter in source.identity for letter in '/\\:*?"<>|\0'):
         yield f"{source.identity!r} can't be the name of a folder"

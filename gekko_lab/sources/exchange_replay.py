@@ -72,6 +72,7 @@ class ExchangeReplay:
 
     exchange = "replay"
     foresees = False
+    logged = False
 
     def __init__(
         self,

@@ -81,6 +81,7 @@ class ExchangeSimulator:
 
     exchange = "simulator"
     foresees = True
+    logged = False
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from gekko_lab.frames.schemas import EXCHANGES
 from gekko_lab.market.suggest import nearest
 from gekko_lab.sources import catalog
 from gekko_lab.sources.capabilities import CAPABILITIES
-from gekko_lab.sources.source import Source
+from gekko_lab.sources.source import REPLAY, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,8 @@ def _named(name: str) -> Source:
         return ExchangeSimulator()
     if name.startswith(f"{SIMULATOR}:"):
         return _preset(name)
+    if name.startswith(REPLAY):
+        return _replay(name.removeprefix(REPLAY))
     plugin = _plugins().get(name)
     if plugin is not None:
         return _load(plugin)
@@ -98,6 +100,21 @@ def _preset(name: str) -> Source:
         names = ", ".join(f"'{SIMULATOR}:{each}'" for each in PRESETS)
         raise UnknownExchange(f"the simulator has no preset {preset!r}: use one of {names}")
     return ExchangeSimulator(cast("Preset", preset))
+
+
+def _replay(identity: str) -> Source:
+    """Give what is held of an exchange by its name, or of a source by its identity."""
+    from gekko_lab.sources.log_replay import LogReplay
+
+    if not identity:
+        raise UnknownExchange(
+            f"{REPLAY!r} replays what the data log holds of an exchange: name one, as in "
+            f"'{REPLAY}binance'; gekko_lab.datalog.catalog() lists what is there"
+        )
+    try:
+        return LogReplay(_named(identity))
+    except UnknownExchange:
+        return LogReplay(identity)
 
 
 def _plugins() -> Mapping[str, EntryPoint]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gekko_lab.market.spans import Span
     from gekko_lab.market.timeframe import Timeframe
 
+REPLAY = "replay:"
+"""Before the identity of a source: what the data log holds of it, without asking it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paging:
@@ -105,6 +108,10 @@ class Source(Protocol):
     @property
     def foresees(self) -> bool:
         """Whether candles of the future can be asked for, by an explicit `until`."""
+
+    @property
+    def logged(self) -> bool:
+        """Whether what is fetched goes into the data log unless the user says otherwise."""
 
     def now(self) -> int:
         """Give the exchange's clock."""

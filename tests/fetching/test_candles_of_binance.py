@@ -216,10 +216,11 @@ def test_a_lasting_fault_is_translated_and_tried_again_only_where_that_helps(
 def test_what_came_before_a_failure_is_kept_and_the_rest_is_named(binance, truth, ms):
     server, exchange = binance()
     server.faults.add(Fault("status", path=KLINES, skip=2, value=451))
+    asked = {"since": "2024-01-01", "until": "2024-01-04"}
     with pytest.raises(
         IncompleteData, match="2000 rows came, 2320 candles could not be had"
     ) as told:
-        gekko_lab.fetch(exchange, "BTC/USDT", "1m", since="2024-01-01", until="2024-01-04")
+        gekko_lab.fetch(exchange, "BTC/USDT", "1m", n_jobs=1, **asked)
     assert told.value.frame.equals(truth("BTC/USDT", "1m", "2024-01-01", "2024-01-02T09:20"))
     report = told.value.report
     assert report.select("missing", "reason").rows() == [(2320, "failed")]
@@ -233,8 +234,9 @@ def test_what_came_before_a_failure_is_kept_and_the_rest_is_named(binance, truth
 def test_one_lastingly_broken_page_does_not_cost_the_others(binance):
     server, exchange = binance()
     server.faults.add(Fault("truncated", path=KLINES, skip=1, count=4))
+    asked = {"since": "2024-01-01", "until": "2024-01-04"}
     with pytest.raises(IncompleteData) as told:
-        gekko_lab.fetch(exchange, "BTC/USDT", "1m", since="2024-01-01", until="2024-01-04")
+        gekko_lab.fetch(exchange, "BTC/USDT", "1m", n_jobs=1, **asked)
     assert len(told.value.frame) == 3320
     assert told.value.report["missing"].to_list() == [1000]
 

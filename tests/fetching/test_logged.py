@@ -14,6 +14,7 @@ from gekko_lab.errors import GapWarning, IncompleteData, SourceError
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.logged import collect_logged
 from gekko_lab.fetching.request import read_candle_request
+from gekko_lab.fetching.supply import Supply
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.server import Fault
 
@@ -96,7 +97,7 @@ def test_pages_that_came_before_a_failure_are_not_asked_for_again(binance):
     server, exchange = binance()
     server.faults.add(Fault("status", path=KLINES, skip=3, count=1000, value=451))
     with pytest.raises(IncompleteData) as caught:
-        gekko_lab.fetch(exchange, "BTC/USDT", "1m", log=True, **DAYS)
+        gekko_lab.fetch(exchange, "BTC/USDT", "1m", log=True, n_jobs=1, **DAYS)
     assert caught.value.frame.height == 3000
     failed = datalog.coverage(exchange, "BTC/USDT", "1m").filter(state="failed")
     assert failed.height == 1
@@ -113,35 +114,34 @@ def test_the_first_and_the_last_so_many_come_from_the_log_too(binance, asked):
     first, _ = fetch(exchange, **asked)
     before = len(pages(server))
     second, _ = fetch(exchange, **asked)
-    assert first.equals(gekko_lab.fetch(exchange, "BTC/USDT", "1m", **asked))
+    assert len(pages(server)) == before
     assert second.equals(first)
-    assert len(pages(server)) == before + 2  # of the fetch without the log
+    assert first.equals(gekko_lab.fetch(exchange, "BTC/USDT", "1m", log=False, **asked))
 
 
 def test_the_newest_candles_of_kraken_are_kept_while_they_are_served(kraken, market, ms):
     minute = Timeframe.parse("1m")
     early = market.candles("BTC/USDT", minute, ms("2024-01-01"), ms("2024-01-01T12:00"))
     late = market.candles("BTC/USDT", minute, ms("2024-01-01"), ms("2024-01-01T20:00"))
-    first = kraken(early, ms("2024-01-01T11:59:30") // 1000)
+    server, first = kraken(early, "2024-01-01T11:59:30")
     gekko_lab.fetch(first, "BTC/USDT", "1m", since="2024-01-01", log=True)
-    second = kraken(late, ms("2024-01-01T19:59:30") // 1000)
+    _, second = kraken(late, "2024-01-01T19:59:30", instead_of=server)
     asked = {"since": "2024-01-01T00:30", "log": True}
     candles = gekko_lab.fetch(second, "BTC/USDT", "1m", **asked)
     assert candles.height == 19 * 60 + 29
 
 
 def test_minutes_without_trades_on_coinbase_are_asked_for_once(coinbase, market, ms):
-    def minutes(width):
-        name = f"{width // 60}m" if width < 3600 else f"{width // 3600}h"
-        candles = market.candles(
-            "BTC/USDT", Timeframe.parse(name), ms("2024-01-01"), ms("2024-01-01T12:00")
-        )
-        return candles[[row for row in range(candles.height) if row % 7]]
-
-    exchange = coinbase(minutes, ms("2024-01-01T12:00:30") // 1000)
+    candles = market.candles(
+        "BTC/USDT", Timeframe.parse("1m"), ms("2024-01-01"), ms("2024-01-01T12:00")
+    )
+    minutes = candles[[row for row in range(candles.height) if row % 7]]
+    server, exchange = coinbase(minutes, "2024-01-01T12:00:30")
     asked = {"since": "2024-01-01", "until": "2024-01-01T10:00"}
     first, gaps = fetch(exchange, **asked)
+    before = len(server.requests)
     second, again = fetch(exchange, **asked)
+    assert len(server.requests) == before
     assert first.height == 600 - 86
     assert second.equals(first)
     assert again.equals(gaps)
@@ -150,18 +150,14 @@ def test_minutes_without_trades_on_coinbase_are_asked_for_once(coinbase, market,
 
 def test_candles_that_come_late_are_not_lost(coinbase, market, ms):
     def until(end):
-        def minutes(width):
-            name = f"{width // 60}m" if width < 3600 else f"{width // 3600}h"
-            return market.candles(
-                "BTC/USDT", Timeframe.parse(name), ms("2024-01-01"), ms(f"2024-01-01T{end}")
-            )
-
-        return minutes
+        return market.candles(
+            "BTC/USDT", Timeframe.parse("1m"), ms("2024-01-01"), ms(f"2024-01-01T{end}")
+        )
 
     asked = {"since": "2024-01-01", "until": "2024-01-01T12:00"}
-    late = coinbase(until("11:55"), ms("2024-01-01T12:00:30") // 1000)
+    server, late = coinbase(until("11:55"), "2024-01-01T12:00:30")
     first, _ = fetch(late, **asked)
-    there = coinbase(until("12:00"), ms("2024-01-01T12:05:30") // 1000)
+    _, there = coinbase(until("12:00"), "2024-01-01T12:05:30", instead_of=server)
     second, gaps = fetch(there, **asked)
     assert first.height == 715
     assert second.height == 720
@@ -173,8 +169,9 @@ def test_progress_counts_all_parts(binance):
     fetch(exchange, since="2024-01-02", until="2024-01-03")
     request, width = read_candle_request(exchange, "BTC/USDT", "1m", **DAYS, limit=None)
     told = []
-    collect_logged(Series(exchange, "BTC/USDT", width, full=True), request, report=told.append)
-    assert told == [1000, 1440, 2440, 2880]
+    supply = Supply(Series(exchange, "BTC/USDT", width, full=True))
+    collect_logged(supply, request, report=told.append)
+    assert told == [1440, 2440, 2880, 3880, 4320]
 
 
 def test_simulated_candles_are_logged_when_asked(data_dir):

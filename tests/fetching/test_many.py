@@ -123,7 +123,7 @@ def test_pandas_is_the_same_table():
         ({"symbols": []}, InvalidArgument, "symbols is empty"),
         ({"symbols": ["BTC/USDT", "BTC/USDT"]}, InvalidArgument, "names something twice"),
         ({"timeframes": 5}, InvalidType, "timeframes=5: give a name, or a list"),
-        ({"result": "report"}, InvalidArgument, "say log=True"),
+        ({"result": "report", "log": False}, InvalidArgument, "leave log=False out"),
         ({"result": "rows"}, InvalidArgument, "choose 'frame' or 'report'"),
         ({"columns": "all"}, InvalidArgument, "choose 'base' or 'full'"),
     ],

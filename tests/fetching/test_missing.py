@@ -24,6 +24,7 @@ from gekko_lab.frames.resample import gap_frame
 from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.server import Fault
 from gekko_lab.sources.source import Page, Paging
 
 START = 1_704_067_200_000  # 2024-01-01
@@ -184,7 +185,7 @@ def test_failures_that_touch_and_say_the_same_are_one_row():
         return Page(frame) if since < START + 20 * MINUTE else answer(frame, since, until, width)
 
     with pytest.raises(IncompleteData, match="20 rows came, 80 candles could not be had") as told:
-        gekko_lab.fetch(Odd(later), "BTC/USDT", "1m", since=START)
+        gekko_lab.fetch(Odd(later), "BTC/USDT", "1m", since=START, n_jobs=1)
     assert len(told.value.report) == 1
 
 
@@ -203,8 +204,12 @@ class TestNewestOnly:
         return candles
 
     @pytest.fixture
-    def exchange(self, kraken, minutes, ms):
-        return kraken(minutes("2024-02-28"), ms(self.NOW) // 1000)
+    def served(self, kraken, minutes):
+        return kraken(minutes("2024-02-28"), self.NOW)
+
+    @pytest.fixture
+    def exchange(self, served):
+        return served[1]
 
     def test_the_first_so_many_are_the_first(self, exchange, minutes):
         candles = gekko_lab.fetch(exchange, "BTC/USDT", "1m", since="2024-03-01T02:00", limit=10)
@@ -214,26 +219,20 @@ class TestNewestOnly:
         with pytest.raises(HistoryUnavailable, match="candles since 2024-02-28"):
             gekko_lab.fetch(exchange, "BTC/USDT", "1m", since="2024-02-28", limit=10)
 
-    def test_fewer_than_wanted_of_a_young_market_are_no_secret(self, kraken, minutes, ms):
-        exchange = kraken(minutes("2024-03-01T12:00"), ms(self.NOW) // 1000)
+    def test_fewer_than_wanted_of_a_young_market_are_no_secret(self, kraken, minutes):
+        _, exchange = kraken(minutes("2024-03-01T12:00"), self.NOW)
         with pytest.warns(GapWarning, match="lacks 66 candles"):
             candles = gekko_lab.fetch(exchange, "BTC/USDT", "1m", limit=100)
         assert candles.equals(minutes("2024-03-01T12:00", "2024-03-01T12:34"))
 
-    def test_a_page_that_came_short_is_asked_for_again(self, exchange, minutes):
-        session = exchange.config["session"]
-        whole, spoiled = session.answer, [True]
-
-        def answer(path, query):
-            status, body = whole(path, query)
-            if path.endswith("OHLC") and spoiled:
-                spoiled.pop()
-                body["result"]["XBTUSDT"] = body["result"]["XBTUSDT"][-30:]
-            return status, body
-
-        session.answer = answer
+    def test_a_page_that_came_short_is_asked_for_again(self, served, minutes):
+        server, exchange = served
+        for kind in ("reverse_rows", "short_page", "reverse_rows"):  # it lacks its oldest rows
+            server.faults.add(Fault(kind, count=1, value=600))
         candles = gekko_lab.fetch(exchange, "BTC/USDT", "1m", since="2024-03-01T02:00")
         assert candles.equals(minutes("2024-03-01T02:00", "2024-03-01T12:34"))
+        pages = [request for request in server.requests if request.path.endswith("OHLC")]
+        assert len(pages) > 1
 
 
 def test_a_short_reach_is_told_before_older_candles_are_asked_for(fake_exchange):

@@ -7,11 +7,14 @@ import io
 import sys
 import time
 
+import polars as pl
 import pytest
 
 import gekko_lab
 from gekko_lab.errors import InvalidOption
-from gekko_lab.fetching.progress import Progress
+from gekko_lab.fetching.progress import Board, Progress
+from gekko_lab.fetching.watching import Step
+from gekko_lab.limits import Wait
 
 
 class Screen(io.StringIO):
@@ -159,3 +162,67 @@ def test_fetch_shows_it_when_asked_to(screen):
     assert stream.getvalue() == ""
     with pytest.raises(InvalidOption, match="'auto', 'on', 'off'"):
         gekko_lab.fetch("simulator", "BTC/USDT", progress=True)
+
+
+def row(name, **told):
+    exchange, symbol, timeframe = name.split()
+    given = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe, "status": "complete"}
+    given |= {"rows": 0, "pages": 0, "waited": 0.0, "gaps": None, "error": None, **told}
+    return pl.DataFrame([given])
+
+
+def test_a_board_shows_each_series_with_its_time_left_and_why_it_waits(screen, clock):
+    stream = screen()
+    with Board(3, "on") as board:
+        clock[0] += 10
+        board(Step("binance", "BTC/USDT", "1m", "running", 1000, 4000, 10.0))
+        hold = Wait("api.binance.com", "hold after 429", 30.0)
+        board(Step("kraken", "BTC/EUR", "1m", "waiting", 5, None, 3.0, hold))
+        shown = stream.getvalue().split("\x1b[K")[-1]
+    assert shown.split("\n")[:3] == [
+        "0 of 3 series, 1,005 rows, waiting (hold after 429: 30 s)",
+        "  binance BTC/USDT 1m: 1,000 rows of 4,000 (25%), 30 s left",
+        "  kraken BTC/EUR 1m: 5 rows, waiting (hold after 429: 30 s)",
+    ]
+
+
+def test_a_board_keeps_a_line_for_what_ended_where_that_is_wanted(screen, clock):
+    stream = screen()
+    with Board(2, "on", lasting=True) as board:
+        clock[0] += 1
+        board.finish(row("binance BTC/USDT 1m", rows=1440, pages=2, waited=12.3))
+        failed = {"status": "failed", "error": "no such market"}
+        board.finish(row("binance BTC/USTD 1m", **failed))
+    lines = stream.getvalue()
+    assert "binance BTC/USDT 1m: complete, 1,440 rows, 2 pages, waited 12 s\n" in lines
+    assert "binance BTC/USTD 1m: failed, 0 rows; no such market\n" in lines
+
+
+def test_a_board_is_one_line_in_a_notebook_and_wiped_at_the_end(screen, clock, monkeypatch):
+    monkeypatch.setattr(builtins, "__IPYTHON__", True, raising=False)
+    stream = screen(terminal=False)
+    with Board(2, "auto") as board:
+        clock[0] += 5
+        board(Step("binance", "BTC/USDT", "1m", "running", 1000, 4000, 5.0))
+        assert stream.line.startswith("0 of 2 series, 1,000 rows; ")
+    assert stream.line == ""
+    assert "\n" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_board_that_nobody_reads_writes_nothing(screen, clock):
+    stream = screen(terminal=False)
+    with Board(2, "auto", lasting=True) as board:
+        clock[0] += 5
+        board(Step("binance", "BTC/USDT", "1m", "running", 1000, 4000, 5.0))
+        board.finish(row("binance BTC/USDT 1m"))
+    assert stream.getvalue() == ""
+
+
+def test_a_line_says_nothing_more_once_its_fetch_is_over(screen, clock):
+    stream = screen()
+    with Progress("x", 10, "on") as report:
+        pass
+    clock[0] += 10
+    report(5)  # as a thread does that ends its page after an interruption
+    assert stream.getvalue() == ""

@@ -96,13 +96,38 @@ def get(server):
 
 
 @pytest.fixture
+def served_as(market, clock):
+    """Serve as a given exchange; the servers are closed in the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(exchange, data=None, **options):
+            options = {"clock": lambda: clock.now, **options}
+            return stack.enter_context(serve(data or market, exchange=exchange, **options))
+
+        yield start
+
+
+@pytest.fixture
+def ask():
+    """Ask any server for a path; gives the response."""
+    with requests.Session() as session:
+        session.trust_env = False
+
+        def get(server, path, **parameters):
+            timeout = parameters.pop("timeout", 10)
+            return session.get(server.url + path, params=parameters, timeout=timeout)
+
+        yield get
+
+
+@pytest.fixture
 def ccxt_for():
     """Make ccxt clients for a server; their connections are closed in the end."""
     with contextlib.ExitStack() as stack:
 
         def make(server, **config):
             settings = {**server.ccxt_config(), "enableRateLimit": False, **config}
-            exchange = ccxt.binance(settings)
+            exchange = getattr(ccxt, server.exchange)(settings)
             exchange.session.trust_env = False
             stack.callback(exchange.session.close)
             return exchange

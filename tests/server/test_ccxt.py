@@ -6,6 +6,7 @@ import asyncio
 
 import ccxt
 import ccxt.async_support
+import ccxt.pro
 import pytest
 
 from gekko_lab.server import Fault, serve
@@ -25,16 +26,21 @@ def test_markets_load_with_one_request_and_carry_the_rules(server, exchange):
     assert markets["ETH/BTC"]["precision"]["price"] == 1e-7
 
 
-def test_all_sections_of_ccxt_point_at_the_server(server):
+@pytest.mark.parametrize("exchange", ["binance", "coinbaseexchange", "kraken"])
+@pytest.mark.parametrize("module", [ccxt, ccxt.pro], ids=["rest", "streams"])
+def test_all_sections_of_ccxt_point_at_the_server(served_as, exchange, module):
     def addresses(node):
         if isinstance(node, dict):
             return [found for value in node.values() for found in addresses(value)]
         return [node]
 
-    original = ccxt.binance().urls["api"]
-    ours = server.ccxt_urls()["api"]
-    assert original.keys() <= ours.keys()
-    assert all("127.0.0.1" in address for address in addresses(ours))
+    server = served_as(exchange)
+    kind = getattr(module, exchange)
+    told = addresses(kind(server.ccxt_config()).urls["api"])
+    assert len(told) > 2
+    assert all(f"127.0.0.1:{server.url.rsplit(':', 1)[1]}" in address for address in told)
+    assert kind(server.ccxt_config()).urls["api"].keys() >= kind().urls["api"].keys()
+    assert server.ccxt_urls() == server.ccxt_config()["urls"]
 
 
 def test_a_client_with_keys_and_without_options_stays_here_too(server, ccxt_for):
@@ -180,3 +186,19 @@ def test_the_asynchronous_client_sees_a_cut_body_as_an_error(server):
             await client.close()
 
     asyncio.run(fetch())
+
+
+@pytest.mark.parametrize("exchange", ["coinbaseexchange", "kraken"])
+def test_the_asynchronous_clients_of_others_get_the_same_too(served_as, ccxt_for, exchange):
+    server = served_as(exchange)
+
+    async def fetch():
+        client = getattr(ccxt.async_support, exchange)(server.ccxt_config())
+        try:
+            return await client.fetch_ohlcv("BTC/USDT", "5m", limit=100)
+        finally:
+            await client.close()
+
+    candles = asyncio.run(fetch())
+    assert len(candles) == 100
+    assert candles == ccxt_for(server).fetch_ohlcv("BTC/USDT", "5m", limit=100)

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from gekko_lab.server import serve
-from gekko_lab.server.limits import Counter
+from gekko_lab.server.limits import Bucket, Counter
 
 
 @pytest.fixture
@@ -77,3 +77,40 @@ def test_refusals_on_the_wire(market, clock, hands):
     assert "IP banned until 720000" in answers[3].json()["msg"]
     assert limit == 418
     assert [request.status for request in log] == [200, 200, 429, 418, 418]
+
+
+def test_a_bucket_takes_a_burst_and_then_so_many_a_second(hands):
+    bucket = Bucket(10, lambda: hands.now, burst=15)
+    assert [bucket.charge("a", 1).status for _ in range(16)] == [200] * 15 + [429]
+    hands.now += 0.1
+    assert [bucket.charge("a", 1).status for _ in range(2)] == [200, 429]
+    hands.now += 100
+    assert [bucket.charge("a", 1).status for _ in range(16)] == [200] * 15 + [429]
+    assert bucket.charge("b", 1).used == 1
+
+
+def test_a_bucket_says_how_long_to_wait(hands):
+    bucket = Bucket(0.5, lambda: hands.now, burst=1)
+    bucket.charge("a", 1)
+    refused = bucket.charge("a", 1)
+    assert (refused.status, refused.retry_after, refused.until) == (429, 2, 602_000)
+    hands.now += refused.retry_after
+    assert bucket.charge("a", 1).status == 200
+
+
+def test_a_bucket_without_a_rate_counts_only(hands):
+    bucket = Bucket(None, lambda: hands.now, burst=1)
+    assert [bucket.charge("a", 1).used for _ in range(3)] == [1, 2, 3]
+    assert bucket.charge("a", 97).status == 200
+
+
+def test_whatever_is_asked_a_bucket_never_lets_more_through_than_burst_and_rate(hands):
+    bucket = Bucket(3, lambda: hands.now, burst=5)
+    passed = []
+    for step in range(400):
+        hands.now += (step * 7 % 11) / 40
+        if bucket.charge("a", 1).status == 200:
+            passed.append(hands.now)
+    for first, begin in enumerate(passed):
+        for last, end in enumerate(passed[first:], first):
+            assert last - first + 1 <= 5 + 3 * (end - begin) + 1e-6

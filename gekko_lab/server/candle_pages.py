@@ -1,4 +1,4 @@
-"""Pages of klines, put together from rendered blocks that are kept."""
+"""Pages of candles, put together from rendered blocks that are kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import numpy as np
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY, Timeframe
-from gekko_lab.server.rendering import Rows, kline_rows
+from gekko_lab.server.rendering import Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.schedule import Schedule
 
@@ -28,8 +32,8 @@ class _Block:
     rows: Rows
 
 
-class KlinePages:
-    """Answers to klines requests.
+class CandlePages:
+    """The candles that a request gets, in an exchange's text.
 
     Closed candles are rendered a block at a time (four days of minutes) and kept; the forming
     candle is made anew for each request.
@@ -38,12 +42,21 @@ class KlinePages:
     ----------
     schedule
         What is visible when.
+    render
+        Makes text of candles of one timeframe and market. It may leave candles out.
     blocks
         How many rendered blocks are kept; one holds up to a megabyte.
     """
 
-    def __init__(self, schedule: Schedule, *, blocks: int = 256) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        render: Callable[[pl.DataFrame, Timeframe, MarketRules], Rows],
+        *,
+        blocks: int = 256,
+    ) -> None:
         self._schedule = schedule
+        self._render = render
         self._most = blocks
         self._kept: OrderedDict[tuple[str, Timeframe, int], _Block] = OrderedDict()
 
@@ -56,13 +69,13 @@ class KlinePages:
         end: int | None,
         limit: int,
         now: int,
-    ) -> bytes:
-        """Give the JSON list of at most `limit` candles that open in [start, end].
+    ) -> Rows:
+        """Give at most `limit` candles that open in [start, end].
 
         With `start` the oldest, else the newest of them; always in order of time.
         """
         if start is not None and start > now:
-            return _list([])
+            return Rows.joined([])
         life = self._schedule.span(rules.symbol, now)
         lowest = timeframe.floor(life.since)
         first = lowest if start is None else max(lowest, timeframe.ceil(start))
@@ -72,17 +85,17 @@ class KlinePages:
         forming = first <= current < until
         if start is None:
             last = [self._forming(rules, timeframe, now)] if forming else []
-            wanted = limit - sum(map(bool, last))
+            wanted = limit - sum(len(rows.keys) for rows in last)
             pieces, _ = self._gather(rules, timeframe, closed, wanted, current, newest=True)
-            return _list([*pieces, *last])
+            return Rows.joined([*pieces, *last])
         pieces, missing = self._gather(rules, timeframe, closed, limit, current, newest=False)
         if missing and forming:
             pieces.append(self._forming(rules, timeframe, now))
-        return _list(pieces)
+        return Rows.joined(pieces)
 
-    def _forming(self, rules: MarketRules, timeframe: Timeframe, now: int) -> bytes:
+    def _forming(self, rules: MarketRules, timeframe: Timeframe, now: int) -> Rows:
         candles = self._schedule.forming(rules.symbol, timeframe, now)
-        return kline_rows(candles, timeframe, rules).text
+        return self._render(candles, timeframe, rules)
 
     def _gather(
         self,
@@ -93,9 +106,9 @@ class KlinePages:
         closed: int,
         *,
         newest: bool,
-    ) -> tuple[list[bytes], int]:
+    ) -> tuple[list[Rows], int]:
         """Give at most `limit` rows from one end of the span, in order, and how many lack."""
-        pieces: list[bytes] = []
+        pieces: list[Rows] = []
         coarse = _block_width(timeframe)
         place = coarse.floor(span.until - 1 if newest else span.since)
         while limit > 0 and span.since < coarse.next(place) and place < span.until:
@@ -107,7 +120,7 @@ class KlinePages:
             first, last = (int(edge) for edge in np.searchsorted(rows.keys, span))
             if newest:
                 first = max(first, last - limit)
-            last = min(last, first + limit)
+            last = max(first, min(last, first + limit))  # a window may end before it begins
             pieces.append(rows.cut(first, last))
             limit -= last - first
         return (pieces[::-1] if newest else pieces), limit
@@ -121,8 +134,8 @@ class KlinePages:
             fresh = Span(span.since if block is None else block.until, until)
             # All that is closed is visible one millisecond before `until`.
             candles = self._schedule.candles(rules.symbol, timeframe, fresh, until - 1)
-            rows = kline_rows(candles, timeframe, rules)
-            rows = rows if block is None else block.rows.then(rows)
+            rows = self._render(candles, timeframe, rules)
+            rows = rows if block is None else Rows.joined([block.rows, rows])
             block = self._kept[key] = _Block(until, rows)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
@@ -134,8 +147,4 @@ class KlinePages:
 def _block_width(timeframe: Timeframe) -> Timeframe:
     width = timeframe.milliseconds
     candles = _MONTHS if width is None else max(1, min(_BLOCK_ROWS, _BLOCK_TIME // width))
-    return Timeframe(timeframe.count * candles, timeframe.unit)
-
-
-def _list(pieces: list[bytes]) -> bytes:
-    return b"[" + b",".join(piece for piece in pieces if piece) + b"]"
+    return Timeframe(timeframe.count * candles, timeframe.unit, timeframe.anchor)

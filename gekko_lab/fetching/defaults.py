@@ -1,0 +1,68 @@
+"""What holds where the caller says nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.settings import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gekko_lab.sources.source import Source
+
+_MOST_JOBS = 64
+
+
+def is_logged(source: Source, log: bool | None) -> bool:  # noqa: FBT001 (as users give it)
+    """Tell whether a call goes through the data log.
+
+    Parameters
+    ----------
+    source
+        Who is asked. Simulated and recorded markets are their own log.
+    log
+        What the caller says; None leaves it to `options.log`.
+    """
+    if log is not None:
+        return log
+    return options.log == "on" or (options.log == "auto" and source.logged)
+
+
+def check_jobs(n_jobs: object) -> None:
+    """Raise unless that is how many pages may be asked for at a time."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
+        raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
+    if not 1 <= n_jobs <= _MOST_JOBS:
+        raise InvalidArgument(f"n_jobs={n_jobs}: ask for 1 to {_MOST_JOBS} pages at a time")
+
+
+def check_tasks(n_jobs: object) -> None:
+    """Raise unless that is how many series may be fetched at a time, as joblib counts."""
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
+        raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
+    if not n_jobs:
+        raise InvalidArgument("n_jobs=0: ask for one or more at a time, or -1 for one a processor")
+
+
+@contextmanager
+def resumable(*, logged: bool) -> Iterator[None]:
+    """Say on Ctrl-C or the stop button what is kept and how to go on.
+
+    Parameters
+    ----------
+    logged
+        Whether what came is in the data log.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note(
+            "What came so far is in the data log, and the same call goes on from there; "
+            "source='log' reads it without asking anybody."
+            if logged
+            else "Nothing was kept; with log=True the same call would go on from here."
+        )
+        raise

@@ -1,0 +1,270 @@
+"""Job: many downloads into the data log that don't block a notebook."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Self
+
+import polars as pl
+
+from gekko_lab.errors import InvalidArgument
+from gekko_lab.fetching.asked import Asked, series_of
+from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.supply import check_way
+from gekko_lab.fetching.tasks import Task, run
+from gekko_lab.fetching.watching import Step, on_step
+from gekko_lab.frames.convert import to_frame
+from gekko_lab.frames.schemas import REPORT, STEPS
+from gekko_lab.limits.waiting import stopped_by
+from gekko_lab.settings import reads_as
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gekko_lab.fetching.supply import Way
+    from gekko_lab.market.moments import TimeLike
+    from gekko_lab.settings import FrameKind
+    from gekko_lab.sources.source import Source
+
+_log = logging.getLogger("gekko_lab")
+
+
+class Job:
+    """Downloads of many series into the data log, in the background.
+
+    A job can be stopped at any time, and started again, in the same notebook or after a restart:
+    what came is in the data log, and only the rest is asked for. Its threads end with the program.
+
+    Parameters
+    ----------
+    exchanges, symbols, timeframes
+        One or several of each, as in `fetch_many`.
+    since, until
+        The range, as in `fetch`. An `until` that is left out is the moment of each start.
+    kind
+        "candles" or "trades"; trades have no timeframe.
+    source
+        Where candles come from, as in `fetch`.
+    n_jobs
+        How many series at a time; where there are fewer, how many pages.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> market = gekko_lab.ExchangeSimulator(seed=7)
+    >>> month = {"since": "2024-01-01", "until": "2024-02-01"}
+    >>> job = gekko_lab.Job(market, ["BTC/USDT", "ETH/USDT"], "1h", **month)
+    >>> job.start().wait()
+    True
+    >>> job.report()["rows"].to_list()
+    [744, 744]
+    """
+
+    def __init__(
+        self,
+        exchanges: str | Source | Sequence[str | Source],
+        symbols: str | Sequence[str],
+        timeframes: str | Sequence[str] | None = None,
+        *,
+        since: TimeLike,
+        until: TimeLike | None = None,
+        kind: str = "candles",
+        source: Way = "auto",
+        n_jobs: int = 8,
+    ) -> None:
+        check_way(source)
+        check_tasks(n_jobs)
+        asked = [
+            Asked(*series, since, until, log=True, source=source)
+            for series in series_of(exchanges, symbols, timeframes, kind=kind)
+        ]
+        self._tasks = {each.label: Task(each) for each in asked}
+        self._n_jobs = n_jobs
+        self._listeners: list[Callable[[Step], None]] = []
+        self._enders: list[Callable[[pl.DataFrame], None]] = []
+        self._lock = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._steps: dict[tuple[str, str, str], Step] = {}
+        self._rows: dict[tuple[str, str, str], pl.DataFrame] = {}
+        self._error: BaseException | None = None
+
+    @property
+    def state(self) -> str:
+        """What it does: new, running, stopping, stopped, or done."""
+        with self._lock:
+            if self._thread is None:
+                return "new"
+            if self._thread.is_alive():
+                return "stopping" if self._stop.is_set() else "running"
+            return "stopped" if self._is_unfinished() else "done"
+
+    def start(self) -> Self:
+        """Begin, or go on where it was stopped; come back at once.
+
+        Raises
+        ------
+        InvalidArgument
+            When it is running.
+        """
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                raise InvalidArgument("the job is running: stop() it, or wait() for its end")
+            self._stop = threading.Event()
+            self._error = None
+            self._thread = threading.Thread(
+                target=copy_context().run, args=(self._run,), name="gekko-lab-job", daemon=True
+            )
+            self._thread.start()
+        return self
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """End at the next page, and wait for that.
+
+        Parameters
+        ----------
+        timeout
+            How many seconds to wait; None for as long as it takes, 0 for not at all.
+
+        Returns
+        -------
+        bool
+            Whether it has ended.
+        """
+        self._stop.set()
+        return self.wait(timeout)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end, at most so many seconds, and tell whether it came.
+
+        Raises
+        ------
+        Exception
+            What ended the job, where that was no failure of a series: those stand in the report.
+        """
+        thread = self._thread
+        if thread is None:
+            return False
+        thread.join(timeout)
+        if thread.is_alive():
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def on(self, listener: Callable[[Step], None]) -> Callable[[], None]:
+        """Tell a function of each step: rows that came, waits and their reasons, ends of series.
+
+        Parameters
+        ----------
+        listener
+            Is called with a `Step` from the threads that fetch, some ten times a second for each
+            series. What it raises is logged and ends nothing.
+
+        Returns
+        -------
+        callable
+            Ends the telling.
+        """
+        self._listeners.append(listener)
+
+        def off() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return off
+
+    def on_end(self, listener: Callable[[pl.DataFrame], None]) -> None:
+        """Tell a function of each series that ended: its row of the report."""
+        self._enders.append(listener)
+
+    def progress(self, *, frame: FrameKind | None = None) -> Any:  # noqa: ANN401 (the frame decides)
+        """Give how far each series is.
+
+        Parameters
+        ----------
+        frame
+            "polars" or "pandas"; by default `options.frame`.
+
+        Returns
+        -------
+        polars.DataFrame or pandas.DataFrame
+            exchange, symbol, timeframe, status (waiting, running, or as in the report), rows, total
+            (expected), seconds (since it began), eta (seconds left), wait (what for); null where
+            nobody knows.
+        """
+        made_as = reads_as("frame", frame)
+        with self._lock:
+            steps = [self._steps.get(label) or Step(*label, "new") for label in self._tasks]
+        rows = [
+            (
+                *(step.exchange, step.symbol, step.timeframe, step.status, step.rows, step.total),
+                *(step.seconds, step.eta_s, None if step.wait is None else str(step.wait)),
+            )
+            for step in steps
+        ]
+        return to_frame(pl.DataFrame(rows, schema=STEPS, orient="row"), made_as)
+
+    def report(self, *, frame: FrameKind | None = None) -> Any:  # noqa: ANN401
+        """Give what became of each series that ended.
+
+        Parameters
+        ----------
+        frame
+            "polars" or "pandas"; by default `options.frame`.
+
+        Returns
+        -------
+        polars.DataFrame or pandas.DataFrame
+            The report of `fetch_many`; a status "stopped" is for series that `start` goes on with.
+        """
+        made_as = reads_as("frame", frame)
+        with self._lock:
+            rows = [self._rows[label] for label in self._tasks if label in self._rows]
+        return to_frame(pl.concat([pl.DataFrame(schema=REPORT), *rows]), made_as)
+
+    def __len__(self) -> int:
+        """Give how many series it downloads."""
+        return len(self._tasks)
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it."""
+        self.stop()
+
+    def __repr__(self) -> str:
+        with self._lock:
+            rows = sum(step.rows for step in self._steps.values())
+            ended = len(self._rows)
+        return f"<Job {self.state}: {ended} of {len(self._tasks)} series, {rows:,} rows>"
+
+    def _run(self) -> None:
+        try:
+            with stopped_by(self._stop), on_step(self._tell):
+                found = run(list(self._tasks.values()), self._n_jobs)
+                for label, done in zip(self._tasks, found, strict=True):
+                    with self._lock:
+                        self._rows[label] = done.row
+                    for listener in self._enders:
+                        listener(done.row)
+        except Exception as error:  # noqa: BLE001 (raised where somebody waits for the job)
+            _log.error("a job ended by an error: %s", error)
+            self._error = error
+
+    def _tell(self, step: Step) -> None:
+        with self._lock:
+            self._steps[step.exchange, step.symbol, step.timeframe] = step
+        for listener in list(self._listeners):
+            try:
+                listener(step)
+            except Exception:  # noqa: BLE001 (it's the listener's)
+                _log.exception("a listener of a job failed")
+
+    def _is_unfinished(self) -> bool:
+        found = [row["status"].item() for row in self._rows.values()]
+        return len(found) < len(self._tasks) or "stopped" in found

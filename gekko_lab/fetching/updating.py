@@ -1,0 +1,225 @@
+"""`update`: the data log topped up to now, once or every so often."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from gekko_lab.errors import GekkoLabError, InvalidArgument, NotInLog
+from gekko_lab.fetching.asked import Asked
+from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.progress import Board
+from gekko_lab.fetching.tasks import Task, run
+from gekko_lab.fetching.watching import on_step
+from gekko_lab.frames.convert import to_frame
+from gekko_lab.frames.schemas import REPORT
+from gekko_lab.limits import waiting
+from gekko_lab.limits.clock import WALL
+from gekko_lab.market.moments import show_time
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.settings import reads_as
+from gekko_lab.simulation.presets import PRESETS
+from gekko_lab.sources.registry import find_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gekko_lab.datalog.store import Store
+    from gekko_lab.settings import FrameKind, ProgressKind
+    from gekko_lab.sources.source import Source
+
+_GRACE_MS = 3000  # behind a candle's close, so that it is final
+
+_log = logging.getLogger("gekko_lab")
+
+
+def update(
+    exchanges: str | Source | Sequence[str | Source] | None = None,
+    symbols: str | Sequence[str] | None = None,
+    timeframes: str | Sequence[str] | None = None,
+    *,
+    kind: str | None = None,
+    every: str | None = None,
+    rounds: int | None = None,
+    n_jobs: int = 8,
+    frame: FrameKind | None = None,
+    progress: ProgressKind | None = None,
+) -> Any:  # noqa: ANN401 (the frame decides)
+    """Bring what the data log holds up to now: ask for what is missing since each series' begin.
+
+    Parameters
+    ----------
+    exchanges, symbols, timeframes
+        Which series; by default all candles and trades that are stored and whose exchange is known
+        by name. Sources with settings of their own, such as another address, are passed themselves.
+    kind
+        "candles" or "trades"; by default both.
+    every
+        Do it again each time so much has passed, such as "1h": a few seconds after each full hour,
+        when its candles have closed, until Ctrl-C or the stop button.
+    rounds
+        End after so many times; only with `every`.
+    n_jobs
+        How many series at a time.
+    frame
+        "polars" or "pandas"; by default `options.frame`.
+    progress
+        "auto", "on" or "off"; by default `options.progress`.
+
+    Returns
+    -------
+    polars.DataFrame or pandas.DataFrame
+        The report of `fetch_many`, of the last round: a row a series, with what was missing.
+
+    Raises
+    ------
+    NotInLog
+        When nothing that fits is stored.
+    InvalidArgument
+        When `every` is no timeframe, or `rounds` comes without it.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> market = gekko_lab.ExchangeSimulator(seed=7)
+    >>> _ = gekko_lab.fetch(market, "BTC/USDT", "1d", since="30d", until="20d", log=True)
+    >>> gekko_lab.update(market)["status"].to_list()
+    ['complete']
+    """
+    made_as = reads_as("frame", frame)
+    shown = reads_as("progress", progress)
+    check_tasks(n_jobs)
+    if kind not in (None, "candles", "trades"):
+        raise InvalidArgument(f"kind={kind!r}: choose 'candles' or 'trades', or leave it out")
+    if every is None and rounds is not None:
+        raise InvalidArgument(f"rounds={rounds} goes with every, such as every='1h'")
+    width = None if every is None else Timeframe.parse(every)
+    done = 0
+    while True:
+        known, unknown = _stored(exchanges, symbols, timeframes, kind)
+        report = _round(known, unknown, n_jobs, shown)
+        done += 1
+        if width is None or (rounds is not None and done >= rounds):
+            return to_frame(report, made_as)
+        _wait(width, len(report))
+
+
+def _stored(
+    exchanges: object, symbols: object, timeframes: object, kind: str | None
+) -> tuple[list[tuple[Source | str, Store]], list[Store]]:
+    """Find the series that fit, with their sources, and those whose source nobody knows."""
+    from gekko_lab.datalog.finding import find_stores
+
+    kinds = [kind] if kind else ["candles"] if timeframes is not None else ["candles", "trades"]
+    stores = [
+        store
+        for each in kinds
+        for store in find_stores(
+            each, exchanges, symbols, timeframes if each == "candles" else None
+        )
+    ]
+    if not stores:
+        raise NotInLog(
+            "the data log holds no series that fits: fetch something first; "
+            "gekko_lab.datalog.catalog() lists what is there"
+        )
+    given = {source.identity: source for source in _instances(exchanges)}
+    known: list[tuple[Source | str, Store]] = []
+    unknown: list[Store] = []
+    for store in stores:
+        identity = store.key.exchange
+        if identity in given:
+            known.append((given[identity], store))
+        elif (name := _name_of(identity)) is not None:
+            known.append((name, store))
+        else:
+            unknown.append(store)
+    return known, unknown
+
+
+def _instances(exchanges: object) -> list[Source]:
+    if exchanges is None or isinstance(exchanges, str):
+        return []
+    named: Iterable[Any] = [exchanges] if hasattr(exchanges, "identity") else exchanges  # type: ignore[assignment]
+    return [each for each in named if not isinstance(each, str)]
+
+
+@cache
+def _name_of(identity: str) -> str | None:
+    """Give the name that leads to the same data, if one does."""
+    head = identity.partition("-")[0]
+    for name in (identity, head, *(f"{head}:{preset}" for preset in PRESETS)):
+        try:
+            if find_source(name).identity == identity:
+                return name
+        except GekkoLabError:
+            continue
+    return None
+
+
+def _round(
+    known: list[tuple[Source | str, Store]], unknown: list[Store], n_jobs: int, shown: ProgressKind
+) -> pl.DataFrame:
+    tasks = [
+        Task(
+            Asked(
+                exchange,
+                store.key.symbol,
+                store.key.timeframe,
+                since=_first_missing(store),
+                log=True,
+            )
+        )
+        for exchange, store in known
+    ]
+    rows = [pl.DataFrame(schema=REPORT)]
+    with Board(len(tasks), shown) as board, on_step(board):
+        for done in run(tasks, n_jobs):
+            rows.append(done.row)
+            board.finish(done.row)
+    rows += [_skipped(store) for store in unknown]
+    return pl.concat(rows)
+
+
+def _first_missing(store: Store) -> int:
+    """Give the time from which on something is missing, at the latest the end of what is held."""
+    ledger = store.ledger()
+    known = ledger.known
+    if not known:
+        return 0
+    return ledger.missing(Span(known[0].since, known[-1].until + 1))[0].since
+
+
+def _skipped(store: Store) -> pl.DataFrame:
+    key = store.key
+    why = (
+        f"nothing known by name has the identity {key.exchange!r}: pass the source itself, as in "
+        "gekko_lab.update(source)"
+    )
+    row = {
+        "exchange": key.exchange,
+        "symbol": key.symbol,
+        "timeframe": key.timeframe,
+        "status": "skipped",
+        "rows": 0,
+        "error": why,
+    }
+    return pl.DataFrame([row], schema_overrides=dict(REPORT)).select(
+        pl.col(name) if name in row else pl.lit(None, dtype).alias(name)
+        for name, dtype in REPORT.items()
+    )
+
+
+def _wait(width: Timeframe, series: int) -> None:
+    now = time.time_ns() // 1_000_000
+    due = width.next(width.floor(now)) + _GRACE_MS
+    _log.info("updated %d series; again at %s", series, show_time(due))
+    waiting.announce(
+        waiting.Wait("the clock", f"next update at {show_time(due)}", (due - now) / 1000)
+    )
+    waiting.sleep((due - now) / 1000, WALL)
