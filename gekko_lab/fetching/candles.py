@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.fetching.asked import Asked, Columns
 from gekko_lab.fetching.completion import Series
-from gekko_lab.fetching.defaults import check_jobs, is_logged, resumable
+from gekko_lab.fetching.defaults import check_jobs, held_at, is_logged, resumable
 from gekko_lab.fetching.fetched import Extent, Fetched
 from gekko_lab.fetching.missing import explain, tell
 from gekko_lab.fetching.progress import Progress
@@ -19,7 +19,6 @@ from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
 from gekko_lab.market.moments import show_time
 from gekko_lab.settings import reads_as
-from gekko_lab.sources.registry import find_source
 from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
         raise InvalidArgument(f"columns={asked.columns!r}: choose 'base' or 'full'")
     check_way(asked.source)
     check_jobs(asked.n_jobs)
-    exchange = _held_at(asked.exchange) if asked.source == "log" else asked.exchange
+    exchange = held_at(asked.exchange) if asked.source == "log" else asked.exchange
     with counting() as tally:
         request, width = read_candle_request(
             exchange,
@@ -240,12 +239,6 @@ def _collected(
             request.span, request.limit, newest_first=request.newest_first, report=report
         )
     return found, explain(series, found)
-
-
-def _held_at(exchange: str | Source) -> Source:
-    from gekko_lab.sources.log_replay import LogReplay
-
-    return LogReplay(find_source(exchange))
 
 
 def _shown(request: Request) -> str:

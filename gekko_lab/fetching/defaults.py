@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.settings import options
+from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,13 @@ def is_logged(source: Source, log: bool | None) -> bool:  # noqa: FBT001 (as use
     if log is not None:
         return log
     return options.log == "on" or (options.log == "auto" and source.logged)
+
+
+def held_at(exchange: str | Source) -> Source:
+    """Give what the data log holds of an exchange, as a source."""
+    from gekko_lab.sources.log_replay import LogReplay
+
+    return LogReplay(find_source(exchange))
 
 
 def check_jobs(n_jobs: object) -> None:

@@ -200,7 +200,10 @@ class _Walk:
     def _lasts(self) -> pl.Expr:
         """Tell which gaps have a reason that stays, and lie too far back to be filled late."""
         settled = pl.col("until").dt.epoch("ms") <= self.settled
-        return pl.col("reason").is_in(_LASTING) & settled
+        # Where every candle exists, trades that are missing don't mean that candles are.
+        dense = self.series.paging.dense
+        reasons = [reason for reason in _LASTING if not (dense and reason == "no_trades")]
+        return pl.col("reason").is_in(reasons) & settled
 
     def _has_begun(self, span: Span) -> bool:
         """Tell whether the log holds candles from before a range, so that the market was listed."""

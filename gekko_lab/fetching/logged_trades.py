@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab import datalog
-from gekko_lab.errors import BadResponse
+from gekko_lab.errors import BadResponse, RequestRefused, UnsupportedBySource
+from gekko_lab.fetching.archived_trades import archived_trades, trade_days
+from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.completion import Failure
+from gekko_lab.fetching.tally import count, used
 from gekko_lab.fetching.tape import Tape, places
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.schemas import TRADES, empty
 from gekko_lab.market.spans import Span, intersect
 from gekko_lab.market.timeframe import DAY
+from gekko_lab.sources.source import Archived
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from gekko_lab.fetching.supply import Way
     from gekko_lab.sources.source import Source
 
 _FIRST_LOOK = 600_000
@@ -79,6 +84,7 @@ def collect_logged_trades(
     *,
     report: Callable[[int, int], None],
     log_series: datalog.Series,
+    way: Way = "auto",
 ) -> TradesFound:
     """See to it that the log holds the trades of a range, in memory that doesn't grow with it.
 
@@ -92,10 +98,19 @@ def collect_logged_trades(
         Is told after each page how many trades came, and the time up to which all are there.
     log_series
         Where they are kept, by `open_log`.
+    way
+        "auto" takes whole days from the exchange's archive, where it has one; "rest" doesn't;
+        "archive" takes nothing else.
     """
     found = TradesFound()
     closed = closed_until(source)
+    if way in ("auto", "archive"):
+        must = way == "archive"
+        _keep_days(source, symbol, span, log_series, found=found, report=report, must=must)
     parts = log_series.missing(span)
+    if way == "archive":
+        found.failures += [Failure(part, _not_in_archive(source, symbol)) for part in parts]
+        return found
     for place, part in enumerate(parts):
         tape = Tape(source, symbol, part)
         for frame, reached in kept_pieces(tape, log_series, closed, found):
@@ -110,6 +125,44 @@ def collect_logged_trades(
             ]
             break
     return found
+
+
+def _keep_days(
+    source: Source,
+    symbol: str,
+    span: Span,
+    log: datalog.Series,
+    *,
+    found: TradesFound,
+    report: Callable[[int, int], None],
+    must: bool,
+) -> None:
+    """Keep the days that an archive has, as far as whole days are missing."""
+    archive = ask(lambda: source.archive(symbol)) if isinstance(source, Archived) else None
+    if archive is None:
+        if must:
+            raise UnsupportedBySource(
+                f"{source.exchange} has no archive of trades of {symbol} that is known here"
+            )
+        return
+    missing = log.missing(span)
+    for day in trade_days(source, archive, span):
+        if not any(part.since <= day.since and day.until <= part.until for part in missing):
+            continue
+        frame = archived_trades(source, symbol, day, archive=archive)
+        if frame is not None:
+            log.append(frame, day, closed_until=day.until)
+            used("archive")
+            count(pages=1)
+            found.rows += len(frame)
+            report(found.rows, day.until)
+
+
+def _not_in_archive(source: Source, symbol: str) -> RequestRefused:
+    return RequestRefused(
+        f"the archive of {source.exchange} has no file with these trades of {symbol}: leave source "
+        "out, so that the exchange is asked"
+    )
 
 
 def kept_pieces(

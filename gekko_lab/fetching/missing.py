@@ -51,6 +51,7 @@ def explain(series: Series, found: Collection) -> pl.DataFrame:
         rows += [
             (part, series.timeframe, reason, None) for part, reason in _class(series, found, hole)
         ]
+    rows += [(hole, series.timeframe, "no_trades", None) for hole in found.quiet]
     rows += [
         (failure.span, series.timeframe, "failed", str(failure.error))
         for failure in _joined(found.failures)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from gekko_lab.errors import NotInLog, SourceError
+from gekko_lab.fetching.archive_plan import cost_of, plan_archive
 from gekko_lab.fetching.asked import series_of
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.completion import Series
@@ -16,19 +17,20 @@ from gekko_lab.fetching.supply import check_way
 from gekko_lab.frames.checks import as_time
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import PLAN
-from gekko_lab.market.spans import Span, intersect
+from gekko_lab.market.spans import Span, intersect, subtract
 from gekko_lab.settings import reads_as
-from gekko_lab.sources.source import TradeCursor
+from gekko_lab.sources.source import Archived, TradeCursor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gekko_lab.fetching.archive_plan import Planned
     from gekko_lab.fetching.request import Request
     from gekko_lab.fetching.supply import Way
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.settings import FrameKind
-    from gekko_lab.sources.source import Source
+    from gekko_lab.sources.source import Archive, Source
 
 LATENCY_S = 0.15
 """What a request takes there and back, where nothing else is known."""
@@ -151,7 +153,26 @@ def _asked(series: Series, span: Span, way: Way) -> Iterable[_Part]:
     if way == "trades":
         yield _of_trades(series.source, series.symbol, span)
         return
-    yield _of_rest(series, span)
+    left = [span]
+    if way in ("auto", "archive") and isinstance(series.source, Archived):
+        archive = series.source.archive(series.symbol)
+        files = [] if archive is None else plan_archive(series, archive, span)
+        if archive is not None and files:
+            yield _of_files(series, archive, files)
+            left = subtract(left, [part for part, _ in files])
+    if way != "archive":
+        yield from (_of_rest(series, part) for part in left)
+
+
+def _of_files(series: Series, archive: Archive, files: Planned) -> _Part:
+    cost = cost_of(series, archive, files)
+    weight, per_second = _cost(series.source, series.symbol, "candles")
+    span = Span(files[0][0].since, files[-1][0].until)
+    rows = sum(series.timeframe.between(*part) for part, _ in files)
+    calls = cost.downloads + cost.checks
+    return _Part(
+        "archive", span, rows, calls, cost.checks * weight, per_second, cost.download_bytes
+    )
 
 
 def _of_rest(series: Series, span: Span) -> _Part:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gekko_lab.errors import LogError, SourceError
+from gekko_lab.datalog.queries import NOT_HELD
+from gekko_lab.errors import LogError, SourceError, UnsupportedBySource
 from gekko_lab.fetching import logged_trades
-from gekko_lab.fetching.defaults import is_logged, resumable
+from gekko_lab.fetching.defaults import held_at, is_logged, resumable
 from gekko_lab.fetching.fetched import Extent, Fetched
 from gekko_lab.fetching.missing import warn_of_log
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_trade_request
-from gekko_lab.fetching.tally import counting, used
-from gekko_lab.fetching.trade_fetches import Fetch, Found, LoggedFetch
+from gekko_lab.fetching.tally import counting
+from gekko_lab.fetching.trade_fetches import Fetch, Found, HeldFetch, LoggedFetch
 from gekko_lab.fetching.watching import Watch, both
 from gekko_lab.frames.resample import gap_frame
 from gekko_lab.market.moments import show_time
+from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +43,9 @@ def fetched_trades(asked: Asked, shown: ProgressKind = "off", *, rows: bool = Tr
         Whether they are wanted; else they are left in the data log.
     """
     with counting() as tally:
+        exchange = held_at(asked.exchange) if asked.source == "log" else asked.exchange
         request = read_trade_request(
-            asked.exchange, asked.symbol, since=asked.since, until=asked.until, limit=asked.limit
+            exchange, asked.symbol, since=asked.since, until=asked.until, limit=asked.limit
         )
         what = f"{request.source.exchange} {asked.symbol} trades"
         watch = Watch(*asked.label, request.limit)
@@ -63,12 +66,18 @@ def fetched_trades(asked: Asked, shown: ProgressKind = "off", *, rows: bool = Tr
 
 
 def _found(asked: Asked, request: Request, report: Callable[[int], None], *, rows: bool) -> Found:
-    used("trades" if request.source.logged else "simulated")
+    if request.source.exchange.startswith(REPLAY):
+        with logged_trades.open_log(request.source, asked.symbol) as series:
+            return HeldFetch(request, report, series, open_end=asked.until is None).run()
     if not is_logged(request.source, asked.log):
+        if asked.source == "archive":
+            raise UnsupportedBySource(
+                "source='archive' goes through the data log: leave log=False out"
+            )
         return Fetch(request, report).run()
     try:
         with logged_trades.open_log(request.source, asked.symbol) as series:
-            return LoggedFetch(request, report, series).run(rows=rows)
+            return LoggedFetch(request, report, series, asked.source).run(rows=rows)
     except (LogError, OSError) as error:
         if isinstance(error, SourceError) or asked.log:
             raise
@@ -82,6 +91,7 @@ def _gaps(found: Found) -> pl.DataFrame:
     ]
     rows += [(span, None, "not_served", None) for span in found.missed.unserved]
     rows += [(doubt.span, None, "unknown", None) for doubt in found.missed.doubts]
+    rows += [(span, None, NOT_HELD, None) for span in found.held_not]
     if found.quiet is not None:
         rows.append((found.quiet, None, "unknown", None))
     return gap_frame(rows)

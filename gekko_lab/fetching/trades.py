@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.fetching.asked import Asked
 from gekko_lab.fetching.missing import tell
+from gekko_lab.fetching.supply import check_way
+from gekko_lab.fetching.tasks import Task, run
 from gekko_lab.fetching.trade_requests import fetched_trades
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.settings import options, reads_as
 
 if TYPE_CHECKING:
+    from gekko_lab.fetching.supply import Way
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.settings import FrameKind, ProgressKind
     from gekko_lab.sources.source import Source
@@ -27,6 +30,7 @@ def fetch_trades(
     until: TimeLike | None = None,
     limit: int | None = None,
     log: bool | None = None,
+    source: Way = "auto",
     result: Result = "frame",
     frame: FrameKind | None = None,
     progress: ProgressKind | None = None,
@@ -51,6 +55,9 @@ def fetch_trades(
         Whether to go through the data log: what it holds is read, only the rest is asked for, and
         every page is kept before the next one is asked for. By default `options.log`, under which
         real exchanges are logged.
+    source
+        Where trades come from: "rest" asks the exchange, "archive" takes the daily files that some
+        publish (Binance), "log" asks nobody; "auto" takes the log, then files, then the exchange.
     result
         "frame", or "report" to leave the trades in the data log, for more than fits into memory.
     frame
@@ -95,12 +102,10 @@ def fetch_trades(
     kind = reads_as("frame", frame)
     shown = reads_as("progress", progress)
     _check_result(result, log=log)
-    asked = Asked(
-        exchange, symbol, "", since, until, limit, log=True if result == "report" else log
-    )
+    check_way(source)
+    kept = True if result == "report" else log
+    asked = Asked(exchange, symbol, "", since, until, limit, log=kept, source=source)
     if result == "report":
-        from gekko_lab.fetching.tasks import Task, run
-
         with options(progress=shown):
             return to_frame(next(run([Task(asked)], 1)).row, kind)
     found = fetched_trades(asked, shown)

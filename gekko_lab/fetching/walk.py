@@ -46,6 +46,8 @@ class Collection:
         Holes of answers that say no candle follows, as a jumping exchange would have shown it.
     latest : int or None
         The last open time that was seen.
+    quiet : list of Span
+        Holes of which the trades tell that there were none.
     """
 
     span: Span
@@ -54,6 +56,7 @@ class Collection:
     failures: list[Failure] = field(default_factory=list)
     ends: list[Span] = field(default_factory=list)
     latest: int | None = None
+    quiet: list[Span] = field(default_factory=list)
 
 
 class Walk:

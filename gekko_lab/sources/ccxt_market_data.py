@@ -15,6 +15,7 @@ from gekko_lab.market.suggest import nearest
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.settings import options
 from gekko_lab.sources import catalog, market_cache
+from gekko_lab.sources.archive_address import find_address
 from gekko_lab.sources.capabilities import Capability, capability
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.sources.ccxt_client import Client
     from gekko_lab.sources.costs import Cost
-    from gekko_lab.sources.source import Page, Paging, TradeCursor, TradePage
+    from gekko_lab.sources.downloads import Downloads
+    from gekko_lab.sources.source import Archive, Page, Paging, TradeCursor, TradePage
 
 _CLOCK_S = 600.0
 _RELOAD_S = 300.0
@@ -46,6 +48,10 @@ class CcxtMarketData:
         ccxt's own constructor settings: urls, proxies, timeout (milliseconds, for the whole
         request), options … No keys are needed. `rateLimit` (milliseconds) asks more slowly than
         the exchange's limits demand; `enableRateLimit=False` takes this source out of all limits.
+    archive
+        Where old candles and trades lie in files: "auto" is Binance's public archive, for
+        `binance` and `binanceusdm` without settings that change the data, and none elsewhere; None
+        is none; an address is that of a copy.
 
     Raises
     ------
@@ -53,6 +59,8 @@ class CcxtMarketData:
         When ccxt has no such exchange.
     InvalidType
         When `config` isn't a mapping.
+    InvalidArgument
+        When `archive` is no address, or one for an exchange without an archive.
 
     Examples
     --------
@@ -67,11 +75,20 @@ class CcxtMarketData:
     foresees = False
     logged = True
 
-    def __init__(self, exchange: str, *, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        exchange: str,
+        *,
+        config: Mapping[str, Any] | None = None,
+        archive: str | None = "auto",
+    ) -> None:
         if config is not None and not hasattr(config, "keys"):
             raise InvalidType(f"config={config!r} is not a mapping of ccxt's settings")
         self.exchange = catalog.known_ccxt_id(exchange)
         self.config = dict(config or {})
+        self._archive = archive
+        self._address = self._find_address()
+        self._downloads: Downloads | None = None
         self._lock = threading.RLock()
         self._made: Client | None = None
         self._clock: tuple[float, float] | None = None  # until when, and the offset, in seconds
@@ -79,7 +96,7 @@ class CcxtMarketData:
     @property
     def identity(self) -> str:
         """The id, and a fingerprint of the settings that may change the data."""
-        telling = {name: value for name, value in self.config.items() if name not in _HARMLESS}
+        telling = self._telling
         if not telling:
             return self.exchange
         text = orjson.dumps(
@@ -162,6 +179,20 @@ class CcxtMarketData:
             return None  # these serve all trades there ever were
         return ccxt_pages.oldest_trade(client, market, since, self._capability(client).trade_page)
 
+    def archive(self, symbol: str) -> Archive | None:
+        """Give the files with the market's old candles and trades, or None where it has none."""
+        if self._address is None:
+            return None
+        from gekko_lab.sources.binance_archive import find_archive
+        from gekko_lab.sources.downloads import Downloads
+
+        market = self._find(self._with_markets(), symbol)
+        with self._lock:
+            if self._downloads is None:
+                self._downloads = Downloads(_proxies(self.config))
+                weakref.finalize(self, self._downloads.close)
+            return find_archive(self._address, market, self._downloads)
+
     def cost(self, symbol: str, kind: str) -> Cost:
         """Tell what a page of "candles" or "trades" counts, and what an address may ask for.
 
@@ -183,16 +214,33 @@ class CcxtMarketData:
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         with self._lock:
+            if self._downloads is not None:
+                self._downloads.close()
+                self._downloads = None
             if self._made is not None:
                 self._made.close()
                 self._made = None
 
     def __repr__(self) -> str:
         settings = ", config={…}" if set(self.config) - _HARMLESS else ""
+        if self._archive != "auto":
+            settings += f", archive={self._archive!r}"
         return f"{type(self).__name__}({self.exchange!r}{settings})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.exchange, self.config)
+        return _rebuild, (self.exchange, self.config, self._archive)
+
+    @property
+    def _telling(self) -> dict[str, Any]:
+        """What of the settings may change the data."""
+        telling = {name: value for name, value in self.config.items() if name not in _HARMLESS}
+        if self._archive not in (None, "auto"):
+            telling["archive"] = self._archive
+        return telling
+
+    def _find_address(self) -> str | None:
+        plain = not self._telling and "session" not in self.config
+        return find_address(self._archive, self.exchange, plain=plain)
 
     @property
     def _client(self) -> Client:
@@ -282,5 +330,14 @@ def _cursor_reader(
     return next((read for serves, read in readers if serves(exchange, market)), None)
 
 
-def _rebuild(exchange: str, config: dict[str, Any]) -> CcxtMarketData:
-    return CcxtMarketData(exchange, config=config)
+def _proxies(config: Mapping[str, Any]) -> dict[str, str]:
+    """Give ccxt's settings of proxies as `requests` takes them."""
+    named = {"http": config.get("httpProxy"), "https": config.get("httpsProxy")}
+    return {
+        **{scheme: proxy for scheme, proxy in named.items() if isinstance(proxy, str)},
+        **(config.get("proxies") or {}),
+    }
+
+
+def _rebuild(exchange: str, config: dict[str, Any], archive: str | None) -> CcxtMarketData:
+    return CcxtMarketData(exchange, config=config, archive=archive)

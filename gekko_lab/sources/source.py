@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from gekko_lab.market.rules import MarketRules
+    from gekko_lab.market.spans import Span
     from gekko_lab.market.timeframe import Timeframe
 
 REPLAY = "replay:"
@@ -140,3 +141,60 @@ class Source(Protocol):
 
     def oldest_trade(self, symbol: str, since: int) -> int | None:
         """Tell from when on trades are served, if that is later than `since`; else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """A file of an archive, and what it is to hold.
+
+    Attributes
+    ----------
+    url : str
+        Where it lies.
+    span : Span
+        The open times of its candles, on the grid, or the times of its trades.
+    timeframe : Timeframe or None
+        The width of its candles; None for trades.
+    """
+
+    url: str
+    span: Span
+    timeframe: Timeframe | None = None
+
+
+class Archive(Protocol):
+    """Files with the old candles and trades of one market, as an exchange publishes them.
+
+    Which files there should be is told without asking. A method that reads one gives None when it
+    isn't there, and raises `SourceError` when it can't be had or can't be trusted.
+    """
+
+    @property
+    def bytes_a_row(self) -> float:
+        """About how large a candle is, as it is downloaded."""
+
+    def files(self, timeframe: Timeframe, span: Span, *, now: int) -> Sequence[ArchiveFile]:
+        """Give the files with candles of a span that should be published; they may overlap."""
+
+    def candles(self, file: ArchiveFile) -> pl.DataFrame | None:
+        """Give the full candles of a file, checked against its checksum and the rules of candles.
+
+        Rows may be missing.
+        """
+
+    def trade_days(self, span: Span, *, now: int) -> Sequence[ArchiveFile]:
+        """Give the files with trades of the days of a span that should be published."""
+
+    def trades(self, file: ArchiveFile) -> pl.DataFrame | None:
+        """Give the trades of a file, checked against its checksum and the rules of trades.
+
+        Ids follow each other.
+        """
+
+
+@runtime_checkable
+class Archived(Protocol):
+    """A source whose old candles and trades also lie in files that cost less than pages."""
+
+    def archive(self, symbol: str) -> Archive | None:
+        """Give the files of a market, or None where it has none."""

@@ -187,22 +187,29 @@ def test_a_range_before_a_simulated_market_began_is_not_held():
 class TestReport:
     def test_the_trades_stay_in_the_log(self, binance):
         server, exchange = binance()
-        plain = gekko_lab.fetch_trades(exchange, "BTC/USDT", **ASKED)
+        plain = gekko_lab.fetch_trades(exchange, "BTC/USDT", log=False, **ASKED)
         asked = {"log": True, "result": "report", **ASKED}
         (row,) = gekko_lab.fetch_trades(exchange, "BTC/USDT", **asked).to_dicts()
+        costs = {name: row.pop(name) for name in ("pages", "retries", "waited", "source")}
+        assert costs["pages"] == -(-len(plain) // 1000)
+        assert costs["source"] == "trades"
         assert row == {
             "exchange": "binance",
             "symbol": "BTC/USDT",
+            "timeframe": "",
             "status": "complete",
             "rows": len(plain),
             "first": plain["timestamp"][0],
             "last": plain["timestamp"][-1],
             "missing": 0,
+            "gaps": None,
             "error": None,
         }
         assert datalog.load(exchange, "BTC/USDT", kind="trades").equals(plain)
         before = len(pages(server))
-        assert gekko_lab.fetch_trades(exchange, "BTC/USDT", **asked).to_dicts() == [row]
+        (again,) = gekko_lab.fetch_trades(exchange, "BTC/USDT", **asked).to_dicts()
+        assert {name: again[name] for name in row} == row
+        assert again["source"] == "log"
         assert len(pages(server)) == before
 
     def test_a_failure_is_in_it(self, binance):
