@@ -1,6 +1,7 @@
 """The Parquet files: written whole, read in parallel, and sound or named.
 
-Decided: row groups of 131,072, and no Arrow schema beside Parquet's own, which says the same in
+Decided: row groups of 131,072; of candles 22,320, half a month of minutes, because a day of them is
+what is read most, at 0.4 % more bytes. No Arrow schema beside Parquet's own, which says the same in
 fewer bytes. Every data page has a checksum, which our reads verify; the footer has one of the rows,
 for `verify`.
 """
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gekko_lab.market.spans import Span
 
 ROW_GROUP = 131_072
+CANDLE_GROUP = 22_320
 
 _FEW = 2
 _READERS = min(4, os.cpu_count() or 1)
@@ -43,10 +45,11 @@ _READERS = min(4, os.cpu_count() or 1)
 def write(file: Path, frame: pl.DataFrame, footer: Footer, scratch: Path) -> None:
     """Put a file in place, whole; its folder's entry is not yet synced."""
     sink, table, options = pa.BufferOutputStream(), frame.to_arrow(), writer_options(frame)
+    group = CANDLE_GROUP if "close" in frame.columns else ROW_GROUP
     with pq.ParquetWriter(
         sink, table.schema, write_page_checksum=True, store_schema=False, **options
     ) as writer:
-        writer.write_table(table, row_group_size=ROW_GROUP)
+        writer.write_table(table, row_group_size=group)
         writer.add_key_value_metadata({FOOTER: footer.to_json()})
     with disk.room_for(file):
         disk.replace(file, memoryview(sink.getvalue()), scratch)
@@ -113,7 +116,7 @@ def read_all(
         As `read`, for one of them.
     """
     schema = pl.Schema({name: SCHEMAS[kind][name] for name in columns or SCHEMAS[kind]})
-    alone = len(files) <= _FEW
+    alone = len(files) <= _FEW  # then columns are what is read at a time
 
     def part(file: Path) -> tuple[pa.Table, Footer]:
         return _read_part(file, schema, span, use_threads=alone)
