@@ -28,7 +28,7 @@ def pack(frame: pl.DataFrame) -> bytes | None:
 
     Columns without a value are left out; one with some values and some nulls can't be kept.
     """
-    if not _FITS or any(dtype not in _NUMBERS for dtype in frame.dtypes):
+    if not _FITS or any(dtype.base_type() not in _NUMBERS for dtype in frame.dtypes):
         return None
     parts, there = [b""], 0
     for place, column in enumerate(frame.iter_columns()):
@@ -58,7 +58,7 @@ def unpack(blocks: Sequence[Block], schema: pl.Schema) -> pl.DataFrame:
     columns = []
     for place, (name, dtype) in enumerate(schema.items()):
         if there >> place & 1:
-            values = pa.array(next(rows).view(_NUMBERS[type(dtype)]))
+            values = pa.array(next(rows).view(_NUMBERS[dtype.base_type()]))
             columns.append(pl.Series(name, pl.from_arrow(values)).cast(dtype))
         else:
             columns.append(pl.Series(name, [None], dtype).new_from_index(0, matrix.shape[1]))
