@@ -56,7 +56,7 @@ def likely_stores(
     root = options.data_dir
     if kind is not None and all(wanted[: 3 if kind == "candles" else 2]):
         names = product(*(each or [""] for each in wanted))
-        keys = [Key.of(kind, one, two, three or None) for one, two, three in names]
+        keys = sorted({Key.of(kind, one, two, three or None) for one, two, three in names})
     else:
         keys = [
             key
@@ -66,7 +66,7 @@ def likely_stores(
                 for value, names in zip(key.names(), wanted, strict=True)
             )
         ]
-    return [Store(key, root) for key in sorted(set(keys))]
+    return [Store(key, root) for key in keys]
 
 
 def read_window(since: TimeLike | None, until: TimeLike | None) -> Span:

@@ -75,7 +75,11 @@ class Store:
         self.folder = key.folder(root)
         self.state = key.state(root)
         self.journal_file = self.state / "journal"
-        self.lock_file = self.state / "lock"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that stands for the right to write."""
+        return self.state / "lock"
 
     def files(self, span: Span = ALWAYS) -> list[tuple[Span, Path]]:
         """Find the files whose period touches a range, in order."""
