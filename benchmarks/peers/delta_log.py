@@ -52,7 +52,7 @@ def _setup() -> None:
 
 
 def _load(symbol: str) -> pa.Table:
-    found = DeltaTable(str(_PLACE)).to_pyarrow_table(partitions=[("symbol", "=", _name(symbol))])
+    found = DeltaTable(str(_PLACE)).to_pyarrow_table(filters=[("symbol", "=", _name(symbol))])
     return found.select(data.CANDLES).sort_by("timestamp")
 
 

@@ -120,7 +120,9 @@ def _works() -> dict[str, Work]:
         "upsert": upsert,
         "upsert_folded": upsert,
         "catalog": Work(_catalog, lambda made: (len(made), float(made["rows"].sum())), times=1),
-        "pages": Work(lambda: _store(new, _YEAR), lambda _: _sum(_load(new)), 1, lambda: fresh(_NEW)),
+        "pages": Work(
+            lambda: _store(new, _YEAR), lambda _: _sum(_load(new)), 1, lambda: fresh(_NEW)
+        ),
         "record": Work(_record, lambda _: (0, 0.0), times=1),
         "trades": Work(
             _write_trades, lambda _: _sum(_read_trades(), "amount"), 1, lambda: fresh(_NEW)

@@ -42,7 +42,9 @@ def candles(folder: str, symbol: str) -> Arrays:
 
 def changed(folder: str) -> Arrays:
     """Give a thousand of them with another volume."""
-    part = {name: values[CHANGED : CHANGED + PAGE] for name, values in candles(folder, COARSE).items()}
+    part = {
+        name: values[CHANGED : CHANGED + PAGE] for name, values in candles(folder, COARSE).items()
+    }
     return part | {"volume": part["volume"] + 1}
 
 
