@@ -104,12 +104,12 @@ def _run(environments: Environments, name: str, script: str, *told: str) -> Line
 
 
 def _check_equal(lines: dict[str, Line]) -> None:
-    for work in WORKS:
+    for work, title in WORKS.items():
         told = [line["works"][work]["told"] for line in lines.values() if work in line["works"]]
         told = [each for each in told if each[0]] if work == "record" else told
         rows, total = told[0]
         if any(each[0] != rows or not math.isclose(each[1], total, rel_tol=1e-9) for each in told):
-            raise Unequal(f"{WORKS[work]}: contenders had other rows: {told}")
+            raise Unequal(f"{title}: contenders had other rows: {told}")
 
 
 def _medians(lines: list[dict[str, Line]], name: str) -> Line:
