@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def trades(folder: str) -> Iterator[Arrays]:
     columns = {name: np.load(Path(folder, f"trades {name}.npy")) for name in TRADES}
     days = columns["timestamp"] // DAY
     cuts = [0, *(np.flatnonzero(np.diff(days)) + 1), len(days)]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         yield {name: values[start:end] for name, values in columns.items()}
 
 
