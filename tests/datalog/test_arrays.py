@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gekko_lab.datalog import arrays
@@ -13,6 +13,7 @@ SCHEMA = SCHEMAS["candles"]
 pages = st.lists(st.lists(st.integers(0, 50), unique=True, min_size=1).map(sorted), min_size=1)
 
 
+@settings(deadline=None)
 @given(pages, st.booleans(), st.booleans())
 def test_pages_come_back_joined(minutes, places, costs, counts):
     frames = [

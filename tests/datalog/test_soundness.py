@@ -6,7 +6,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gekko_lab.datalog import Span
@@ -41,6 +41,7 @@ def refused(check, frame, **told):
     return False
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 7), min_size=5, max_size=5) | st.just([0, 1, 2, 3, 4]),
     st.sampled_from([0, 1, 30_000]),
@@ -55,6 +56,7 @@ def test_candles_that_are_clearly_sound_pass_every_check(minutes, places, offset
         assert not refused(check_candles, frame, timeframe=WIDTH, since=span[0], until=span[1])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
