@@ -68,14 +68,11 @@ def measure(environments: Environments, rounds: int) -> Line:
                 }
             )
             _check_equal(lines[-1])
-    versions: dict[str, str] = {}
-    for line in lines[0].values():
-        versions |= line["versions"]
     return {
         "bytes": sizes,
         "medians": {name: _medians(lines, name) for name in sizes},
         "missing": missing,
-        "versions": versions,
+        "versions": _versions(lines[0]),
         "rounds": lines,
     }
 
@@ -110,6 +107,15 @@ def _check_equal(lines: dict[str, Line]) -> None:
         rows, total = told[0]
         if any(each[0] != rows or not math.isclose(each[1], total, rel_tol=1e-9) for each in told):
             raise Unequal(f"{title}: contenders had other rows: {told}")
+
+
+def _versions(lines: dict[str, Line]) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for line in lines.values():
+        for name, version in line["versions"].items():
+            if versions.setdefault(name, version) != version:
+                raise Unequal(f"{name} is {version} and {versions[name]} in two environments")
+    return versions
 
 
 def _medians(lines: list[dict[str, Line]], name: str) -> Line:
