@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
-NAMES = ("gekko_lab", "vectorbt", "numba", "synthetic_ohlcv", "polars", "pandas", "duckdb")
+NAMES = (
+    *("gekko_lab", "vectorbt", "numba", "synthetic_ohlcv", "polars", "pandas", "duckdb"),
+    *("feather", "delta"),
+)
 
 _OURS = ["--constraints", str(ROOT / "requirements.txt"), str(ROOT)]
 _OURS_ANEW = ["--reinstall-package", "gekko-lab"]

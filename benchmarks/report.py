@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import datalog
 import fetch
 import imports
 import simulator
@@ -104,6 +106,27 @@ def _starts_table(starts: Mapping[str, Any]) -> str:
     return _table(["a fresh process, its loops compiled before", "wall time"], rows)
 
 
+def datalog_tables(result: dict[str, Any]) -> list[str]:
+    """Give how many times as long each peer takes, work by work, and its size on the disk."""
+    peers = [name for name in (datalog.FEATHER, datalog.DELTA) if name in result["bytes"]]
+    rows = []
+    for work, title in datalog.WORKS.items():
+        cells = [title]
+        for peer in peers:
+            each = datalog.ratios(result, work, peer)
+            spread = f"{_rounded(min(each))} to {_rounded(max(each))}" if each else ""
+            cells += [_rounded(median(each)) if each else "", spread]
+        rows.append(cells)
+    ours = result["bytes"][datalog.OURS]
+    sizes = [cell for peer in peers for cell in (_times(result["bytes"][peer] / ours), "")]
+    rows.append(["bytes of 10.5 million candles, as many times", *sizes])
+    heads = ["times as long as gekko_lab's data log takes"]
+    heads += [cell for peer in peers for cell in (datalog.TITLES[peer], "rounds")]
+    left_out = result["missing"]
+    notes = [f"Not to be had when this was measured: {'; '.join(left_out)}."] if left_out else []
+    return [_table(heads, rows), *notes, _versions_line(result)]
+
+
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
     if result["missing"]:
         yield f"Not to be had when this was measured: {'; '.join(result['missing'])}."
@@ -136,4 +159,5 @@ TABLES: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
     "fetch": fetch_tables,
     "imports": imports_tables,
     "simulator": simulator_tables,
+    "datalog": datalog_tables,
 }

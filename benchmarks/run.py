@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import datalog
 import fetch
 import imports
 import report
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 BEGIN, END = "<!-- results: written by run.py -->", "<!-- end of results -->"
-PARTS = ("fetch", "imports", "simulator")
+PARTS = ("fetch", "imports", "simulator", "datalog")
 FOLDER = Path(tempfile.gettempdir(), "gekko-lab-benchmarks")
 
 
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "simulator" in given.what:
         result = simulator.measure(environments, given.rounds, given.import_rounds, given.share)
         _write("simulator", result)
+    if "datalog" in given.what:
+        _write("datalog", datalog.measure(environments, given.log_rounds))
     text = _results()
     (RESULTS / "results.md").write_text(text, encoding="utf-8")
     _into_readme(text)
@@ -63,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--import-rounds", type=int, default=21, help="of imports and first fetches; default 21"
+    )
+    parser.add_argument(
+        "--log-rounds", type=int, default=5, help="of the data log's works; default 5"
     )
     parser.add_argument(
         "--share", type=float, default=1.0, help="of what is simulated, for a quick look; default 1"

@@ -2,8 +2,8 @@
 
 It lies below `gekko_lab.options.data_dir` and fetches nothing. `load` and `scan` read it,
 `catalog`, `coverage` and `gaps` tell what it holds, `verify` checks and repairs it, `delete`
-removes, `import_files`, `export` and `write` exchange rows with other programs and with you;
-`Series` is what whoever fetches or records writes to.
+removes, `fold` brings the latest rows into the files, `import_files`, `export` and `write` exchange
+rows with other programs and with you; `Series` is what whoever fetches or records writes to.
 
 From the ground up: `names` and `layout` say where a series lies, `kinds` what its rows are,
 `ledger` what is known of its time; `disk` and `lock` keep writes whole and apart; `records` in a
@@ -13,6 +13,7 @@ From the ground up: `names` and `layout` say where a series lies, `kinds` what i
 
 from __future__ import annotations
 
+from gekko_lab.datalog.compaction import fold
 from gekko_lab.datalog.interchange import export, import_files, write
 from gekko_lab.datalog.ledger import Ledger
 from gekko_lab.datalog.listing import catalog
@@ -33,6 +34,7 @@ __all__ = [
     "coverage",
     "delete",
     "export",
+    "fold",
     "gaps",
     "import_files",
     "load",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import numpy as np
 import polars as pl
 
 
@@ -24,5 +25,7 @@ def _column(values: pl.Series) -> int:
         text = values.cast(pl.String).fill_null("")
         total = zlib.crc32(text.str.len_bytes().to_numpy().astype("<u4").tobytes(), total)
         return zlib.crc32(text.str.join("").item().encode(), total)
-    numbers = values.to_physical().fill_null(0).to_numpy()
+    filled = values.fill_null(0) if values.null_count() and values.dtype.is_numeric() else values
+    numbers = filled.to_numpy()
+    numbers = numbers.view(np.int64) if numbers.dtype.kind == "M" else numbers
     return zlib.crc32(numbers.astype(f"<{numbers.dtype.kind}8", copy=False).data, total)

@@ -40,16 +40,23 @@ def find_store(kind: str, exchange: object, symbol: str, timeframe: str | None) 
 def find_stores(
     kind: str | None = None, exchange: Some = None, symbol: Some = None, timeframe: Some = None
 ) -> list[Store]:
-    """Give every series that fits, in order; None fits all.
+    """Give every series that fits and holds anything, in order; None fits all.
 
     Where exchange, symbol and timeframe are all named, no folder is searched.
     """
+    return [store for store in likely_stores(kind, exchange, symbol, timeframe) if store.exists()]
+
+
+def likely_stores(
+    kind: str | None = None, exchange: Some = None, symbol: Some = None, timeframe: Some = None
+) -> list[Store]:
+    """Give what `find_stores` gives, without looking whether they hold anything."""
     kinds = KINDS if kind is None else (_kind(kind),)
     wanted = [_names(each) for each in (exchange, symbol, timeframe)]
     root = options.data_dir
     if kind is not None and all(wanted[: 3 if kind == "candles" else 2]):
         names = product(*(each or [""] for each in wanted))
-        keys = [Key.of(kind, one, two, three or None) for one, two, three in names]
+        keys = sorted({Key.of(kind, one, two, three or None) for one, two, three in names})
     else:
         keys = [
             key
@@ -59,7 +66,7 @@ def find_stores(
                 for value, names in zip(key.names(), wanted, strict=True)
             )
         ]
-    return [store for key in sorted(set(keys)) if (store := Store(key, root)).exists()]
+    return [Store(key, root) for key in keys]
 
 
 def read_window(since: TimeLike | None, until: TimeLike | None) -> Span:

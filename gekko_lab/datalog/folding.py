@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gekko_lab.datalog import disk, files, journal
 from gekko_lab.datalog.checksum import rows_checksum
+from gekko_lab.datalog.footers import Footer
 from gekko_lab.datalog.kinds import merge_rows
 from gekko_lab.datalog.records import ledger_record, read_records
 from gekko_lab.errors import DamagedFile, DamagedWarning
@@ -96,11 +97,11 @@ def _merge_into(
 
 def make_footer(
     rows: pl.DataFrame, ledger: Ledger, provenance: list[dict[str, Any]], told: dict[str, Any]
-) -> files.Footer:
+) -> Footer:
     """Give the footer for rows and what is known of their period."""
     first, last = files.ends(rows)
     distinct = [each for n, each in enumerate(provenance) if each not in provenance[n + 1 :]]
-    return files.Footer(
+    return Footer(
         len(rows),
         first,
         last,

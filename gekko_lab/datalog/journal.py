@@ -40,8 +40,8 @@ class Content:
     ----------
     generation : bytes
         Another one after each fold; empty while there is no journal.
-    records : list of bytes
-        Every sound record, in order.
+    records : list of memoryview
+        Every sound record, in order, not copied.
     end : int
         Where the last sound record ends.
     damages : int
@@ -49,7 +49,7 @@ class Content:
     """
 
     generation: bytes = b""
-    records: list[bytes] = field(default_factory=list)
+    records: list[memoryview] = field(default_factory=list)
     end: int = 0
     damages: int = 0
 
@@ -84,10 +84,11 @@ def parse(content: bytes) -> Content:
 
 
 def _records_from(content: bytes, place: int) -> Content:
-    records: list[bytes] = []
+    records: list[memoryview] = []
     end, damages, lost = place, 0, False
+    whole = memoryview(content)
     while 0 <= place < len(content):
-        record = _record_at(content, place)
+        record = _record_at(whole, place)
         if record is None:
             lost = True
             place = content.find(MARK, place + 1)
@@ -99,7 +100,7 @@ def _records_from(content: bytes, place: int) -> Content:
     return Content(b"", records, end, damages)
 
 
-def _record_at(content: bytes, place: int) -> bytes | None:
+def _record_at(content: memoryview, place: int) -> memoryview | None:
     start = place + _FRAME.size
     if start > len(content):
         return None
@@ -110,9 +111,12 @@ def _record_at(content: bytes, place: int) -> bytes | None:
     return record
 
 
-def framed(record: bytes) -> bytes:
-    """Give a record as it is written."""
-    return _FRAME.pack(MARK, len(record), zlib.crc32(record)) + record
+def framed(records: Iterable[bytes | memoryview]) -> bytes:
+    """Give records as they are written."""
+    parts: list[bytes | memoryview] = []
+    for record in records:
+        parts += (_FRAME.pack(MARK, len(record), zlib.crc32(record)), record)
+    return b"".join(parts)
 
 
 class Journal:
@@ -131,7 +135,7 @@ class Journal:
         self._descriptor = -1
         self._inode = -1
 
-    def append(self, records: Iterable[bytes], *, durable: bool) -> None:
+    def append(self, records: Iterable[bytes | memoryview], *, durable: bool) -> None:
         """Write records in one go; when this returns they are there.
 
         Parameters
@@ -141,7 +145,7 @@ class Journal:
         durable
             Whether they also outlast a loss of power; otherwise the death of this process only.
         """
-        content = b"".join(map(framed, records))
+        content = framed(records)
         self.open()
         before = self.end
         try:
@@ -162,10 +166,10 @@ class Journal:
             with disk.room_for(self.file):
                 os.fsync(self._descriptor)
 
-    def replace(self, records: Iterable[bytes]) -> None:
+    def replace(self, records: Iterable[bytes | memoryview]) -> None:
         """Begin a new generation with these records alone."""
         self.close()
-        content = _new_header() + b"".join(map(framed, records))
+        content = _new_header() + framed(records)
         with disk.room_for(self.file):
             disk.replace(self.file, content, self.file.parent)
             disk.sync_folder(self.file.parent)

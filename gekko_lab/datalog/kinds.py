@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from gekko_lab.datalog.soundness import clearly_candles, clearly_trades, microseconds
 from gekko_lab.errors import DataError, InvalidType
 from gekko_lab.frames.checks import check_candles, check_trades
 from gekko_lab.frames.schemas import CANDLES_FULL, ORDER_BOOK, TICKER, TRADES
@@ -53,9 +54,13 @@ def check_rows(
         raise InvalidType(f"a polars frame is needed, not {type(frame).__name__}")
     since, until = (None, None) if span is None else span
     if kind == "candles":
+        if frame.schema == CANDLES_FULL and clearly_candles(frame, width, span):
+            return frame
         check_candles(frame, width, since=since, until=until)
         return _with_optional(frame)
     if kind == "trades":
+        if clearly_trades(frame, span):
+            return frame
         return check_trades(frame, since=since, until=until).select(TRADES.names())
     schema = SCHEMAS[kind]
     if frame.schema != schema:
@@ -101,14 +106,16 @@ def _place(pieces: list[Piece], page: pl.DataFrame, kind: Kind) -> None:
 
 
 def _piece(frame: pl.DataFrame) -> Piece:
-    times = frame["timestamp"].to_physical()
-    return times[0], times[-1], frame
+    times = frame["timestamp"]
+    first, last = (end.to_numpy().view(np.int64)[0] for end in (times.head(1), times.tail(1)))
+    return int(first), int(last), frame
 
 
 def _split(frame: pl.DataFrame, since: int, until: int) -> list[pl.DataFrame]:
     """Give the rows before, from the first to the second time, and after."""
-    times = frame["timestamp"].to_physical()
-    start, end = times.search_sorted(since), times.search_sorted(until, side="right")
+    times = microseconds(frame)
+    start = int(np.searchsorted(times, since))
+    end = int(np.searchsorted(times, until, side="right"))
     return [frame[:start], frame[start:end], frame[end:]]
 
 
@@ -148,7 +155,7 @@ def _with_optional(frame: pl.DataFrame) -> pl.DataFrame:
 def _check_times(frame: pl.DataFrame, kind: Kind, span: Span | None) -> None:
     if frame["timestamp"].null_count():
         raise DataError(f"a row of {kind} has no time")
-    times = frame["timestamp"].to_physical().to_numpy()
+    times = microseconds(frame)
     if np.any(np.diff(times) < 0):
         raise DataError(f"rows of {kind} go back in time; sort them by 'timestamp'")
     if kind == "ticker" and np.any(np.diff(times) == 0):

@@ -90,7 +90,7 @@ class Key:
 
     def state(self, root: Path) -> Path:
         """Give the folder of the journal, the lock and of what is set aside."""
-        return (root / "journals").joinpath(*self.parts())
+        return root.joinpath("journals", *self.parts())
 
     @property
     def width(self) -> Timeframe | None:

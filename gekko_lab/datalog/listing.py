@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gekko_lab.datalog import files, journal
-from gekko_lab.datalog.finding import find_stores
+from gekko_lab.datalog.finding import likely_stores
 from gekko_lab.datalog.kinds import merge_rows
 from gekko_lab.frames.checks import as_time
 from gekko_lab.frames.convert import to_frame
@@ -59,12 +59,14 @@ def catalog(
     [('BTC/USDT', 48, 0)]
     """
     frame = reads_as("frame", frame)
-    return to_frame(catalog_of(find_stores(kind, exchange, symbol, timeframe)), frame)
+    table = catalog_of(likely_stores(kind, exchange, symbol, timeframe))
+    there = (pl.col("files") > 0) | (pl.col("bytes") > 0)
+    return to_frame(table.filter(there), frame)
 
 
 def catalog_of(stores: Iterable[Store]) -> pl.DataFrame:
     """Give the table of these series."""
-    rows = [row for store in stores if (row := store.settled(_row))]
+    rows = [store.settled(_row) for store in stores]
     schema = pl.Schema({**dict(CATALOG), "first": pl.Int64(), "last": pl.Int64()})
     table = pl.DataFrame(rows, schema=schema, orient="row")
     return table.with_columns(as_time("first"), as_time("last"))
@@ -72,7 +74,7 @@ def catalog_of(stores: Iterable[Store]) -> pl.DataFrame:
 
 def _row(store: Store) -> tuple[Any, ...]:
     found = store.files()
-    facts = {span: _facts(file) for span, file in found}
+    facts: dict[Span, Facts] = {span: files.read_facts(file) for span, file in found}
     size = journal.stamp(store.journal_file)[1]
     if size > journal.HEADER:
         facts |= _unfolded(store, dict(found))
@@ -87,11 +89,6 @@ def _row(store: Store) -> tuple[Any, ...]:
     size += sum(file.stat().st_size for _, file in found)
     named = (key.kind, key.exchange, key.symbol, key.timeframe or None)
     return (*named, rows, first, last, lacking, len(found), size)
-
-
-def _facts(file: Path) -> Facts:
-    footer = files.read_footer(file)
-    return footer.rows, footer.first, footer.last
 
 
 def _unfolded(store: Store, found: dict[Span, Path]) -> dict[Span, Facts]:

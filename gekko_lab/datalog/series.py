@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 
     Told = Iterable[tuple[Span, str]]
 
-FOLD_BYTES = 16 * 1024 * 1024
-"""How large a journal grows before an append folds it."""
+FOLD_BYTES = 64 * 1024 * 1024
+"""How large a journal grows before an append folds it: more than a year of minutes."""
+
+FOLD_BYTES_OF_ROWS = 8 * 1024 * 1024
+"""How large it grows before single rows do, which take readers longer than pages."""
 
 
 class Series:
@@ -180,7 +183,7 @@ class Series:
         if times:
             ends = Span(min(times), self._end(max(times)))
             self.check_closed([*spans, ends], closed_until)
-        self._write([rows_record(stored, spans)], durable=False)
+        self._write([rows_record(stored, spans)], durable=False, most=FOLD_BYTES_OF_ROWS)
 
     def sync(self) -> None:
         """Make recorded rows outlast a loss of power."""
@@ -250,14 +253,14 @@ class Series:
             self._fold_bytes,
         )
 
-    def _write(self, records: list[bytes], *, durable: bool) -> None:
+    def _write(self, records: list[bytes], *, durable: bool, most: int = FOLD_BYTES) -> None:
         with self._lock:
             self._journal.open()
             if self._told != self._journal.generation:
                 records = [provenance_record(self.provenance), *records]
             self._journal.append(records, durable=durable)
             self._told = self._journal.generation
-            if self._fold_bytes is not None and self._journal.end > self._fold_bytes:
+            if self._fold_bytes is not None and self._journal.end > min(most, self._fold_bytes):
                 with suppress(DiskFull):  # what this call was to keep is kept
                     folding.fold(self.store, self._journal, self._lock, self.width)
 

@@ -12,14 +12,11 @@ import dataclasses
 import os
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-import polars as pl
 
 from gekko_lab.datalog import disk, files, journal
 from gekko_lab.datalog.kinds import SCHEMAS, merge_rows
@@ -33,18 +30,16 @@ from gekko_lab.market.timeframe import END
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gekko_lab.datalog.layout import Key, Kind
-    from gekko_lab.market.timeframe import Timeframe
+    import polars as pl
 
-    Asked = tuple[Path, Kind, Span, list[str]]
+    from gekko_lab.datalog.layout import Key
+    from gekko_lab.market.timeframe import Timeframe
 
 T = TypeVar("T")
 
 ALWAYS = Span(0, END)
 
 _TRIES = 20
-_FEW = 2
-_READERS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,11 @@ class Store:
         self.folder = key.folder(root)
         self.state = key.state(root)
         self.journal_file = self.state / "journal"
-        self.lock_file = self.state / "lock"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that stands for the right to write."""
+        return self.state / "lock"
 
     def files(self, span: Span = ALWAYS) -> list[tuple[Span, Path]]:
         """Find the files whose period touches a range, in order."""
@@ -190,13 +189,11 @@ class Store:
         """Give what `read` gives, for use inside of `settled`."""
         wanted = self._columns_to_read(columns)
         found = [file for _, file in self.files(span)]
-        read = _together([(file, self.key.kind, span, wanted) for file in found])
-        pages = [rows for rows, _ in read]
-        ledgers = [footer.ledger for _, footer in read]
+        stored, told = files.read_all(found, self.key.kind, span=span, columns=wanted)
         pending = self.pending(span)
         later = [files.within(page.select(wanted), span) for page in pending.pages]
-        frame = merge_rows([pl.concat([_nothing(self.key, wanted), *pages]), *later], self.key.kind)
-        ledger = combine([*ledgers, pending.ledger])
+        frame = merge_rows([stored, *later], self.key.kind)
+        ledger = combine([*(footer.ledger for footer in told), pending.ledger])
         return Holding(frame.select(columns), ledger.clip(span))
 
     def _columns_to_read(self, columns: list[str]) -> list[str]:
@@ -212,19 +209,6 @@ class Store:
         return combine([*ledgers, self.pending(Span(0, 0)).ledger]).clip(span)
 
 
-def _together(asked: list[Asked]) -> list[tuple[pl.DataFrame, files.Footer]]:
-    """Read files, several at a time where there are some: unpacking one keeps one core busy."""
-    if len(asked) <= _FEW:
-        return [_read_file(each) for each in asked]
-    with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(_read_file, asked))
-
-
-def _read_file(asked: Asked) -> tuple[pl.DataFrame, files.Footer]:
-    file, kind, span, columns = asked
-    return files.read(file, kind, span=span, columns=columns)
-
-
 def is_damaged(file: Path, key: Key) -> bool:
     """Tell whether a file can't be read."""
     try:
@@ -236,7 +220,3 @@ def is_damaged(file: Path, key: Key) -> bool:
 
 def _others(columns: list[str]) -> list[str]:
     return [name for name in columns if name != "timestamp"]
-
-
-def _nothing(key: Key, columns: list[str]) -> pl.DataFrame:
-    return pl.DataFrame(schema={name: SCHEMAS[key.kind][name] for name in columns})

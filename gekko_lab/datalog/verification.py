@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gekko_lab.datalog.finding import Some
+    from gekko_lab.datalog.footers import Footer
     from gekko_lab.datalog.layout import Kind
     from gekko_lab.datalog.ledger import Ledger
     from gekko_lab.datalog.store import Store
@@ -144,7 +145,7 @@ def _broken_files(store: Store) -> Iterator[tuple[Path, str]]:
         yield from ((file, text) for text in problems[:1])
 
 
-def _problems(store: Store, span: Span, rows: pl.DataFrame, footer: files.Footer) -> Iterator[str]:
+def _problems(store: Store, span: Span, rows: pl.DataFrame, footer: Footer) -> Iterator[str]:
     key, told = store.key, footer.about
     place = {"kind": key.kind, "exchange": key.exchange, "symbol": key.symbol}
     if any(told.get(name) != value for name, value in place.items()):
@@ -157,7 +158,7 @@ def _problems(store: Store, span: Span, rows: pl.DataFrame, footer: files.Footer
     yield from _against_ledger(rows, _known(store, span, footer))
 
 
-def _known(store: Store, span: Span, footer: files.Footer) -> Ledger:
+def _known(store: Store, span: Span, footer: Footer) -> Ledger:
     try:
         return footer.ledger.then(store.pending(span).ledger).clip(span)
     except GekkoLabError:

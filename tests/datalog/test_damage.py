@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gekko_lab import datalog
-from gekko_lab.datalog import Series, files
+from gekko_lab.datalog import Series, files, footers
 from gekko_lab.errors import DamagedFile, DamagedWarning, LogError
 
 FAR = 4_000_000_000_000
@@ -129,7 +129,7 @@ def test_trouble_with_opening_a_file_is_not_taken_for_damage(two_months, monkeyp
 
 
 def test_a_file_of_a_later_version_is_not_taken_for_damage(two_months, monkeypatch):
-    monkeypatch.setattr(files, "FORMAT", 0)
+    monkeypatch.setattr(footers, "FORMAT", 0)
     with pytest.raises(LogError, match="later version of Gekko Lab"):
         two_months.read()
     monkeypatch.undo()

@@ -132,7 +132,7 @@ def room(size):
 
 def test_a_full_disk_is_named_and_what_was_acknowledged_stays(data_dir, minutes):
     filled = 0
-    for size in [*range(0, 9000, 300), 1_000_000]:
+    for size in [*range(0, 9000, 200), 1_000_000]:
         done = []
         series = Series("candles", "x", f"S{size}", "1m")
         with room(size):

@@ -22,31 +22,27 @@ def written(tmp_path, contents, *, durable=True):
 
 @given(records)
 def test_records_come_back_in_order(contents):
-    found = parse(HEAD + b"".join(map(framed, contents)))
+    found = parse(HEAD + framed(contents))
     assert found.records == contents
     assert found.damages == 0
 
 
 @given(records, st.data())
 def test_a_record_that_was_cut_off_is_passed_over(contents, data):
-    whole = HEAD + b"".join(map(framed, contents))
+    whole = HEAD + framed(contents)
     end = data.draw(st.integers(HEADER, len(whole)))
     found = parse(whole[:end])
-    kept = [
-        n
-        for n in range(len(contents) + 1)
-        if len(HEAD + b"".join(map(framed, contents[:n]))) <= end
-    ]
+    kept = [n for n in range(len(contents) + 1) if len(HEAD + framed(contents[:n])) <= end]
     assert found.records == contents[: kept[-1]]
     assert found.damages == 0
 
 
 @given(st.lists(st.binary(min_size=1, max_size=40), min_size=2, max_size=6), st.data())
 def test_a_flipped_byte_costs_one_record(contents, data):
-    whole = bytearray(HEAD + b"".join(map(framed, contents)))
+    whole = bytearray(HEAD + framed(contents))
     place = data.draw(st.integers(HEADER, len(whole) - 1))
     whole[place] ^= 1 << data.draw(st.integers(0, 7))
-    starts = [len(HEAD + b"".join(map(framed, contents[:n]))) for n in range(len(contents) + 1)]
+    starts = [len(HEAD + framed(contents[:n])) for n in range(len(contents) + 1)]
     hit = max(n for n in range(len(contents)) if starts[n] <= place)
     found = parse(bytes(whole))
     assert found.records == contents[:hit] + contents[hit + 1 :]
@@ -55,7 +51,7 @@ def test_a_flipped_byte_costs_one_record(contents, data):
 
 @pytest.mark.parametrize("start", [b"", b"GL", b"XXXX" + bytes(16)])
 def test_a_damaged_head_costs_no_record(start):
-    found = parse(start + framed(b"one") + framed(b"two"))
+    found = parse(start + framed([b"one", b"two"]))
     assert found.records == [b"one", b"two"]
     assert found.damages == 1
 
@@ -76,7 +72,7 @@ def test_what_was_appended_is_read_and_more_can_follow(tmp_path):
 def test_the_next_writer_cuts_off_what_a_dead_one_left(tmp_path):
     journal = written(tmp_path, [b"one"])
     with journal.file.open("ab") as opened:
-        opened.write(framed(b"unfinished")[:-3])
+        opened.write(framed([b"unfinished"])[:-3])
     Journal(journal.file).append([b"two"], durable=True)
     found = read(journal.file)
     assert found.records == [b"one", b"two"]
@@ -103,7 +99,7 @@ def test_a_writer_goes_on_in_the_journal_that_took_the_place_of_its_own(tmp_path
 
 def test_a_journal_without_a_sound_head_gets_one(tmp_path):
     file = tmp_path / "journal"
-    file.write_bytes(framed(b"one"))
+    file.write_bytes(framed([b"one"]))
     Journal(file).append([b"two"], durable=True)
     found = read(file)
     assert found.records == [b"one", b"two"]

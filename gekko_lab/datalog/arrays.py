@@ -1,0 +1,71 @@
+"""Pages of numbers as they lie in memory: 64 bits each, little-endian, column after column."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_HEAD = struct.Struct("<II")  # rows; which columns are there, a bit each
+_NUMBERS = {pl.Int64: np.dtype("<i8"), pl.Float64: np.dtype("<f8"), pl.Datetime: np.dtype("<i8")}
+_FITS = sys.byteorder == "little"
+
+Block = tuple[int, "NDArray[np.int64]"]
+"""Which columns are there, and their numbers as rows of a matrix."""
+
+
+def pack(frame: pl.DataFrame) -> bytes | None:
+    """Give the numbers of a page, or None where they can't be kept this way.
+
+    Columns without a value are left out; one with some values and some nulls can't be kept.
+    """
+    if not _FITS or any(dtype.base_type() not in _NUMBERS for dtype in frame.dtypes):
+        return None
+    parts, there = [b""], 0
+    for place, column in enumerate(frame.iter_columns()):
+        nulls = column.null_count()
+        if nulls == len(frame):
+            continue
+        if nulls:
+            return None
+        there |= 1 << place
+        parts.append(column.to_numpy().tobytes())
+    parts[0] = _HEAD.pack(len(frame), there)
+    return b"".join(parts)
+
+
+def block(content: memoryview) -> Block:
+    """Give what `pack` gave as a matrix, without copying it."""
+    rows, there = _HEAD.unpack_from(content)
+    numbers = np.frombuffer(content, "<i8", offset=_HEAD.size)
+    return there, numbers.reshape(there.bit_count(), rows)
+
+
+def unpack(blocks: Sequence[Block], schema: pl.Schema) -> pl.DataFrame:
+    """Give blocks with the same columns as one page, one after the other."""
+    there = blocks[0][0]
+    matrix = np.concatenate([numbers for _, numbers in blocks], axis=1)
+    rows = iter(matrix)
+    columns = []
+    for place, (name, dtype) in enumerate(schema.items()):
+        if there >> place & 1:
+            values = pa.array(next(rows).view(_NUMBERS[dtype.base_type()]))
+            columns.append(pl.Series(name, pl.from_arrow(values)).cast(dtype))
+        else:
+            columns.append(pl.Series(name, [None], dtype).new_from_index(0, matrix.shape[1]))
+    return pl.DataFrame(columns)
+
+
+def follows(earlier: Block, later: Block) -> bool:
+    """Tell whether a block has the columns of another one and begins after its end."""
+    same = earlier[0] == later[0]
+    return bool(same and earlier[1].shape[1] and earlier[1][0, -1] < later[1][0, 0])
