@@ -65,7 +65,7 @@ def collect(
     check_reach(series, span, limit if newest_first else None)
     walk = Walk(series, span, _Sum(report), keep, limit=limit, newest_first=newest_first)
     found = walk.run()
-    if settle(series, found, keep):
+    if settle(series, found, keep, hold=True):
         trim(found, span, series.timeframe, limit, newest_first=newest_first)
     return found
 
@@ -122,11 +122,18 @@ def collect_ranges(
     return joined
 
 
-def settle(series: Series, found: Collection, keep: Keep | None) -> bool:
+def settle(series: Series, found: Collection, keep: Keep | None, *, hold: bool = False) -> bool:
     """Ask once more for holes whose answers say that no candle follows.
 
     Where an exchange jumps over gaps, an answer from inside one shows the next candle. One that
     shows none, between candles that exist, is wrong, however often it comes.
+
+    Parameters
+    ----------
+    series, found, keep
+        What was walked, what came of it, and who keeps it.
+    hold
+        Whether rows are wanted in the frame also where they are kept.
 
     Returns
     -------
@@ -138,7 +145,7 @@ def settle(series: Series, found: Collection, keep: Keep | None) -> bool:
         asked = True
         again = series.complete(end)
         kept = keep is not None and keep(end, again)
-        if not kept:
+        if hold or not kept:
             found.frame = pl.concat([found.frame, again.frame]).sort("timestamp")
         holes, failures = again.holes, again.failures
         contradicts = found.latest is not None and found.latest >= end.until

@@ -100,6 +100,14 @@ def test_an_empty_answer_between_candles_is_never_an_outage(binance):
     assert gaps is None
 
 
+def test_a_candle_that_came_late_counts_among_the_last_so_many(binance):
+    server, exchange = binance(page_limit=40)
+    server.faults.add(Fault("short_page", path=KLINES, every=2, count=2))
+    candles = gekko_lab.fetch(exchange, "BTC/USDT", "1m", until=START + MINUTE, limit=81)
+    assert candles.height == 81
+    assert candles["timestamp"].dt.epoch("ms")[-1] == START
+
+
 def test_a_closed_door_ends_all_walks(binance):
     server, exchange = binance()
     server.faults.add(Fault("status", path=KLINES, skip=1, value=451))
