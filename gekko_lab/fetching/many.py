@@ -47,6 +47,7 @@ REPORT = pl.Schema(
 )
 
 _SHOWN = 3
+_AT_ONCE = 8
 
 
 def fetch_many(
@@ -59,7 +60,7 @@ def fetch_many(
     limit: int | None = None,
     columns: Columns = "base",
     log: bool = False,
-    n_jobs: int = 8,
+    n_jobs: int | None = None,
     result: Result = "frame",
     frame: FrameKind | None = None,
     progress: ProgressKind | None = None,
@@ -80,7 +81,7 @@ def fetch_many(
     log
         Whether to go through the data log, as in `fetch`.
     n_jobs
-        How many series at a time.
+        How many series at a time; by default what `joblib.parallel_config` says, else 8.
     result
         "frame", or "report" to leave the rows in the data log, for more than fits into memory.
     frame
@@ -107,7 +108,8 @@ def fetch_many(
     Raises
     ------
     InvalidArgument
-        When nothing is named, something twice, or `result="report"` without the log.
+        When nothing is named, something twice, `result="report"` without the log, or joblib is to
+        use forked processes.
     IncompleteData
         When some series could not be had as a whole, for "frame"; its `frame` holds what came, its
         `report` the table above.
@@ -186,15 +188,16 @@ def _named(what: str, given: object) -> list[Any]:
     return found
 
 
-def _run(tasks: list[_Task], n_jobs: int, shown: ProgressKind) -> list[_Done]:
+def _run(tasks: list[_Task], n_jobs: int | None, shown: ProgressKind) -> list[_Done]:
     import joblib
 
     settings = {
+        "compile": options.compile,
         "data_dir": options.data_dir,
         "state_dir": options.state_dir,
         "progress": "off",
     }
-    pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    pool = _pool(n_jobs)
     done, rows = [], 0
     with Progress(f"{len(tasks)} series", None, shown) as report:
         for one in pool(joblib.delayed(_work)(task, settings) for task in tasks):
@@ -202,6 +205,23 @@ def _run(tasks: list[_Task], n_jobs: int, shown: ProgressKind) -> list[_Done]:
             rows += one.row["rows"].item()
             report(rows)
     return done
+
+
+def _pool(n_jobs: int | None) -> Any:  # noqa: ANN401 (joblib has no types)
+    """Give joblib's pool: what the caller says, else what `parallel_config` says, else threads."""
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    backend, chosen = get_active_backend(prefer="threads")
+    if type(backend).__name__ == "MultiprocessingBackend":  # Ray's is made from it, and doesn't fork
+        raise InvalidArgument(
+            "joblib's backend 'multiprocessing' copies this process by fork, and polars hangs in "
+            "the copies: choose 'threading', 'loky' or 'dask' in joblib.parallel_config"
+        )
+    if n_jobs is None:
+        n_jobs = _AT_ONCE if chosen is None else chosen
+    ordered = "generator" if backend.supports_return_generator else "list"
+    return joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as=ordered)
 
 
 def _work(task: _Task, settings: dict[str, Any]) -> _Done:
