@@ -212,8 +212,8 @@ def _pool(n_jobs: int | None) -> Any:  # noqa: ANN401 (joblib has no types)
     import joblib
     from joblib.parallel import get_active_backend
 
-    backend, chosen = get_active_backend(prefer="threads")
-    if type(backend).__name__ == "MultiprocessingBackend":  # Ray's is made from it, and doesn't fork
+    backend, chosen = get_active_backend()  # with "threads" it would say 1 whatever was chosen
+    if type(backend).__name__ == "MultiprocessingBackend":  # Ray's is made of it, and forks not
         raise InvalidArgument(
             "joblib's backend 'multiprocessing' copies this process by fork, and polars hangs in "
             "the copies: choose 'threading', 'loky' or 'dask' in joblib.parallel_config"
