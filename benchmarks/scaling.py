@@ -82,7 +82,7 @@ def fetching(config: dict[str, Any], pages: int) -> Callable[[], object]:
 
 def simulating() -> Callable[[], object]:
     """Give a function that simulates all symbols."""
-    symbols = gekko_lab.symbols("simulator")[:SYMBOLS]
+    symbols = list(gekko_lab.symbols("simulator", frame="polars")["symbol"])[:SYMBOLS]
     years = {"since": "2014-01-01", "until": "2024-01-01"}
     return lambda: gekko_lab.fetch_many("simulator", symbols, "1d", **years)
 
@@ -107,8 +107,8 @@ def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
             modes = {name: MODES[name] for name in (FEW if case == "budget" else MODES)}
             found[case] = {name: [] for name in modes}
             for mode in modes.values():
-                if mode[0] == "loky":
-                    seconds(work, *mode)  # starts the processes and loads what they need
+                if mode in {("threading", 1), ("loky", 2)}:
+                    seconds(work, *mode)  # starts processes, loads and compiles what is needed
             for _ in range(rounds):
                 for name, mode in modes.items():
                     found[case][name].append(seconds(work, *mode))
