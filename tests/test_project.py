@@ -49,6 +49,13 @@ def test_what_is_pinned_is_what_the_project_allows(needed, file):
         assert Requirement(f"{name}{specifier}").specifier.contains(pinned[name])
 
 
+def test_the_tests_of_every_extra_run_for_developers(project):
+    pinned = pins("requirements-dev.txt")
+    for extra in project["project"]["optional-dependencies"].values():
+        for needed in map(Requirement, extra):
+            assert needed.specifier.contains(pinned[canonicalize_name(needed.name)])
+
+
 def test_developers_and_users_get_the_same_versions():
     developers = pins("requirements-dev.txt")
     assert pins("requirements.txt").items() <= developers.items()

@@ -49,6 +49,8 @@ def check_jobs(n_jobs: object) -> None:
 
 def check_tasks(n_jobs: object) -> None:
     """Raise unless that is how many series may be fetched at a time, as joblib counts."""
+    if n_jobs is None:
+        return
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
         raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
     if not n_jobs:

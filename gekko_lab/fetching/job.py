@@ -48,7 +48,8 @@ class Job:
     source
         Where candles come from, as in `fetch`.
     n_jobs
-        How many series at a time; where there are fewer, how many pages.
+        How many series at a time; where there are fewer, how many pages. By default as in
+        `fetch_many`.
 
     Examples
     --------
@@ -72,7 +73,7 @@ class Job:
         until: TimeLike | None = None,
         kind: str = "candles",
         source: Way = "auto",
-        n_jobs: int = 8,
+        n_jobs: int | None = None,
     ) -> None:
         check_way(source)
         check_tasks(n_jobs)

@@ -51,7 +51,7 @@ def fetch_many(
     columns: Columns = "base",
     log: bool | None = None,
     source: Way = "auto",
-    n_jobs: int = 8,
+    n_jobs: int | None = None,
     result: Result = "frame",
     frame: FrameKind | None = None,
     progress: ProgressKind | None = None,
@@ -72,7 +72,8 @@ def fetch_many(
     log, source
         Whether to go through the data log, and where candles come from, as in `fetch`.
     n_jobs
-        How many series at a time; where there are fewer, how many pages.
+        How many series at a time; where there are fewer, how many pages. By default what
+        `joblib.parallel_config` says, else 8.
     result
         "frame", or "report" to leave the rows in the data log, for more than fits into memory.
     frame
@@ -104,7 +105,8 @@ def fetch_many(
     Raises
     ------
     InvalidArgument
-        When nothing is named, something twice, or `result="report"` with `log=False`.
+        When nothing is named, something twice, `result="report"` with `log=False`, or joblib is to
+        use forked processes.
     IncompleteData
         When some series could not be had as a whole, for "frame"; its `frame` holds what came, its
         `report` the table above.
@@ -155,7 +157,7 @@ def _check(columns: str, result: str, *, log: bool | None) -> None:
         )
 
 
-def _run(tasks: list[Task], n_jobs: int, shown: ProgressKind) -> list[Done]:
+def _run(tasks: list[Task], n_jobs: int | None, shown: ProgressKind) -> list[Done]:
     done = []
     logged = any(_is_logged(task.asked) for task in tasks)
     with resumable(logged=logged), Board(len(tasks), shown) as board, on_step(board):

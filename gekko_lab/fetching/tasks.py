@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gekko_lab.errors import GekkoLabError, Stopped
+from gekko_lab.errors import GekkoLabError, InvalidArgument, Stopped
 from gekko_lab.fetching.candles import fetched
 from gekko_lab.fetching.fetched import Extent
 from gekko_lab.fetching.tally import Tally
@@ -53,7 +53,7 @@ class Done:
     error: Exception | None
 
 
-def run(tasks: Sequence[Task], n_jobs: int) -> Iterator[Done]:
+def run(tasks: Sequence[Task], n_jobs: int | None = None) -> Iterator[Done]:
     """Give what became of each task, in their order, so many of them at a time.
 
     Where there are fewer tasks than jobs, each asks for several pages at a time.
@@ -63,16 +63,22 @@ def run(tasks: Sequence[Task], n_jobs: int) -> Iterator[Done]:
     tasks
         What to fetch.
     n_jobs
-        How many at a time; a backend that the user chose with `joblib.parallel_config` wins.
+        How many at a time; by default what `joblib.parallel_config` says, else 8. The backend that
+        it names always wins.
+
+    Raises
+    ------
+    InvalidArgument
+        When joblib is to use forked processes.
     """
     import joblib
 
-    settings = {name: getattr(options, name) for name in ("data_dir", "state_dir", "log")}
-    inner = max(1, n_jobs // max(1, len(tasks)))
+    settings = {name: getattr(options, name) for name in _TRAVELLING}
+    pool, at_once = _pool(n_jobs)
+    inner = max(1, at_once // max(1, len(tasks)))
     left = threading.Event()
     with stopped_by(left):
         context = copy_context()
-    pool = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     try:
         yield from pool(
             joblib.delayed(_Work(settings, context.copy()))(
@@ -84,6 +90,28 @@ def run(tasks: Sequence[Task], n_jobs: int) -> Iterator[Done]:
         left.set()  # threads of this process end at their next page when the caller goes
 
 
+def _pool(n_jobs: int | None) -> tuple[Any, int]:
+    """Give joblib's pool and how many it works on at a time."""
+    import joblib
+    from joblib.parallel import get_active_backend
+
+    backend, chosen = get_active_backend()  # with "threads" it would say 1 whatever was chosen
+    if type(backend).__name__ == "MultiprocessingBackend":  # Ray's is made of it, and forks not
+        raise InvalidArgument(
+            "joblib's backend 'multiprocessing' copies this process by fork, and polars hangs in "
+            "the copies: choose 'threading', 'loky' or 'dask' in joblib.parallel_config"
+        )
+    if n_jobs is None:
+        n_jobs = _AT_ONCE if chosen is None else chosen
+    ordered = "generator" if backend.supports_return_generator else "list"
+    return joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as=ordered), n_jobs
+
+
+_AT_ONCE = 8
+_TRAVELLING = ("compile", "data_dir", "log", "state_dir")
+_met: dict[str, Any] = {}  # sources that came to this worker, whose clients serve all its tasks
+
+
 class _Work:
     """Fetches one series; in this process, in the caller's context with its listeners."""
 
@@ -93,7 +121,10 @@ class _Work:
 
     def __call__(self, task: Task) -> Done:
         if self._context is None:
-            return self._fetch(task)
+            exchange = task.asked.exchange
+            if not isinstance(exchange, str):
+                exchange = _met.setdefault(exchange.identity, exchange)
+            return self._fetch(replace(task, asked=replace(task.asked, exchange=exchange)))
         return self._context.run(self._fetch, task)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -46,7 +46,7 @@ def update(
     kind: str | None = None,
     every: str | None = None,
     rounds: int | None = None,
-    n_jobs: int = 8,
+    n_jobs: int | None = None,
     frame: FrameKind | None = None,
     progress: ProgressKind | None = None,
 ) -> Any:  # noqa: ANN401 (the frame decides)
@@ -65,7 +65,7 @@ def update(
     rounds
         End after so many times; only with `every`.
     n_jobs
-        How many series at a time.
+        How many series at a time; by default as in `fetch_many`.
     frame
         "polars" or "pandas"; by default `options.frame`.
     progress
@@ -163,7 +163,10 @@ def _name_of(identity: str) -> str | None:
 
 
 def _round(
-    known: list[tuple[Source | str, Store]], unknown: list[Store], n_jobs: int, shown: ProgressKind
+    known: list[tuple[Source | str, Store]],
+    unknown: list[Store],
+    n_jobs: int | None,
+    shown: ProgressKind,
 ) -> pl.DataFrame:
     tasks = [
         Task(

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import gekko_lab
+from gekko_lab.errors import IncompleteData
 from gekko_lab.fetching.archived_trades import archived_trades, trade_days
 from gekko_lab.frames.schemas import TRADES
 from gekko_lab.market.spans import Span
@@ -63,11 +64,31 @@ def test_whole_days_are_those_of_the_exchange_for_few_requests(setup, days):
         found = read(source, day)
         asked = [request.path for request in exchange.requests[before:]]
         assert asked.count("/api/v3/aggTrades") == 2
-        wanted = gekko_lab.fetch_trades(source, SYMBOL, since=day.since, until=day.until)
+        span = {"since": day.since, "until": day.until}
+        wanted = gekko_lab.fetch_trades(source, SYMBOL, log=False, **span)
         assert found.equals(wanted)
         assert found.schema == TRADES
         assert len(found) > 2000
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("way", ["auto", "archive"])
+def test_a_fetch_takes_whole_days_from_files_and_the_rest_from_the_exchange(setup, days, way):
+    exchange, server, source = setup()
+    span = {"since": days[0].since - HOUR, "until": days[1].until + HOUR}
+    plain = gekko_lab.fetch_trades(source, SYMBOL, log=False, **span)
+    assert server.requests == []
+    before = len(exchange.requests)
+    if way == "archive":
+        with pytest.raises(IncompleteData, match="the archive of binance has no file") as caught:
+            gekko_lab.fetch_trades(source, SYMBOL, source=way, **span)
+        assert caught.value.frame.height > 4000
+        assert len(caught.value.report) == 2
+        return
+    found = gekko_lab.fetch_trades(source, SYMBOL, source=way, **span)
+    assert found.equals(plain)
+    asked = [request.path for request in exchange.requests[before:]]
+    assert asked.count("/api/v3/aggTrades") < 12 < -(-len(plain) // 500)
 
 
 def test_only_days_that_are_over_for_a_day_are_due(setup, days):

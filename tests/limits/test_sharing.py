@@ -233,3 +233,37 @@ def test_long_campaign_on_the_official_limit(market, state_dir, processes, threa
     print(f"\n{processes} x {threads}: {minutes} weight a minute, {len(refused)} refused")  # noqa: T201
     assert not refused
     assert all(0.95 * 5700 <= minutes[minute] <= 5700 for minute in whole)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize(("processes", "threads"), [(1, 2), (1, 8), (2, 4), (4, 2)])
+def test_campaign_of_fetches_and_trades_mixed(monkeypatch, market, state_dir, processes, threads):
+    """Whole fetches, as users do them, with a ban waiting for the first refusal."""
+    window_s, weight, seconds = 5, 300, 30
+    small = serve_small(monkeypatch, market, weight, window_s, refusals_before_ban=0)
+    with small as server:
+        run(
+            processes,
+            what="fetch",
+            folder=str(state_dir),
+            threads=threads,
+            seconds=seconds,
+            limit=(weight, window_s),
+            url=server.url,
+            since=SINCE,
+        )
+        requests = server.requests
+    windows = {}
+    for request in requests:
+        window = int(request.time // window_s)
+        windows[window] = windows.get(window, 0) + request.weight
+    whole = sorted(windows)[2:-2]
+    asked = {request.path.split("/")[-1] for request in requests}
+    used = sum(windows[window] for window in whole) / len(whole)
+    refused = [request for request in requests if request.status != 200]
+    share = used / (0.95 * weight)
+    print(f"\n{processes} x {threads}: {share:.1%} of the budget, {len(refused)} refused")  # noqa: T201
+    assert not refused
+    assert asked >= {"klines", "aggTrades"}
+    assert all(windows[window] <= 0.95 * weight for window in whole)
+    assert share >= 0.95

@@ -78,6 +78,20 @@ def ask_exchange(source, since, until):
         place += 1
 
 
+def fetch(source, since, until):
+    """Ask for candles and trades, mixed, as a user does."""
+    import gekko_lab
+
+    place = 0
+    while time.time() < until:
+        begin = since + place % 50 * 60_000
+        if place % 3 < 2:
+            gekko_lab.fetch(source, "BTC/USDT", "1m", since=begin, until=begin + 1_800_000)
+        else:
+            gekko_lab.fetch_trades(source, "BTC/USDT", since=begin, until=begin + 10_000)
+        place += 1
+
+
 def opened(url):
     import gekko_lab
     from gekko_lab.server.addresses import ccxt_config
@@ -95,7 +109,8 @@ def main():
         ask, given = ask_budget, (Watched("binance", Path(asked["folder"])), asked["url"])
     else:
         source = opened(asked["url"])
-        ask, given = ask_exchange, (source, asked["since"])
+        ask = fetch if asked["what"] == "fetch" else ask_exchange
+        given = (source, asked["since"])
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     begin, until = json.loads(sys.stdin.readline())
