@@ -8,12 +8,13 @@ can explain, and what failed, is asked for again by the next fetch.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gekko_lab import datalog
-from gekko_lab.errors import LogError
+from gekko_lab.errors import DiskFull, LogError
 from gekko_lab.fetching.missing import explain, warn_of_log
 from gekko_lab.fetching.tally import used
 from gekko_lab.fetching.walk import Collection
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.supply import Supply
 
 _LASTING = ("outage", "before_listing", "no_trades")
+_WORTH_FOLDING = 1 << 20
 _LATE_MS = 3_600_000  # in which an exchange may still deliver what it lacks
 
 
@@ -91,6 +93,7 @@ class _Walk:
                 told.append(self._explained(found))
                 failures += found.failures
                 loose.append(found.frame)
+            self._fold()
         held = self.log.read(span)
         frame = _with(held.frame, pl.concat(loose))
         width = self.series.timeframe
@@ -103,6 +106,12 @@ class _Walk:
         if self.broken is None:  # else the log doesn't know of them
             rest = rest.filter(~self._lasts())
         return Collection(span, frame, failures=failures), pl.concat([lasting, rest]).sort("since")
+
+    def _fold(self) -> None:
+        """Let other programs see what came, where it is much, and the next reading be quick."""
+        if self.log.unfolded_bytes > _WORTH_FOLDING:
+            with suppress(DiskFull):  # it stays in the journal
+                self.log.fold()
 
     def counted(self, limit: int) -> tuple[Collection, pl.DataFrame]:
         """Give the first or last so many candles."""

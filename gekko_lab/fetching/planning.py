@@ -169,9 +169,9 @@ def _of_files(series: Series, archive: Archive, files: Planned) -> _Part:
     weight, per_second = _cost(series.source, series.symbol, "candles")
     span = Span(files[0][0].since, files[-1][0].until)
     rows = sum(series.timeframe.between(*part) for part, _ in files)
-    calls = cost.downloads + cost.checks
+    calls = cost.downloads + cost.checks + 1  # for the first candle of the market
     return _Part(
-        "archive", span, rows, calls, cost.checks * weight, per_second, cost.download_bytes
+        "archive", span, rows, calls, (cost.checks + 1) * weight, per_second, cost.download_bytes
     )
 
 
