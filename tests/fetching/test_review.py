@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import threading
 import warnings
 
+import polars as pl
 import pytest
 import stamina
 
 import gekko_lab
 from gekko_lab import datalog
+from gekko_lab.cli.commands import main
 from gekko_lab.datalog.finding import find_store
-from gekko_lab.errors import GapWarning, IncompleteData, LogWarning
+from gekko_lab.errors import (
+    GapWarning,
+    HistoryUnavailable,
+    IncompleteData,
+    LogWarning,
+    SourceError,
+    UnsupportedBySource,
+)
+from gekko_lab.fetching.asked import Asked
+from gekko_lab.fetching.completion import Failure
+from gekko_lab.fetching.logged_trades import TradesFound
+from gekko_lab.fetching.tasks import Task, _Work
+from gekko_lab.fetching.trade_fetches import Found
+from gekko_lab.fetching.trade_requests import _gaps
+from gekko_lab.frames.schemas import TRADES, empty
+from gekko_lab.market.spans import Span
+from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.server import Fault, serve
+from gekko_lab.sources.log_replay import LogReplay
 
 MINUTE = 60_000
 KLINES = "/api/v3/klines"
@@ -196,3 +217,108 @@ def test_a_series_whose_log_is_broken_spoils_no_other(binance):
     spoil(source, "ETH/USDT")
     report = gekko_lab.fetch_many(source, ["BTC/USDT", "ETH/USDT"], "1h", **day, result="report")
     assert report["status"].to_list() == ["complete", "failed"]
+
+
+def test_a_hole_that_a_later_answer_fills_is_not_called_an_outage(binance, ms):
+    """Four empty answers; the question for the end then shows a candle inside of the hole."""
+    server, source = binance()
+    for day in ("2024-01-02", "2024-01-03"):
+        until = ms(day) + 900 * MINUTE
+        gekko_lab.fetch(source, "BTC/USDT", "1m", since=day, until=until, log=True)
+    server.faults.add(Fault("empty_page", path=KLINES, count=4))
+    asked = {"since": "2024-01-02", "until": ms("2024-01-03") + 900 * MINUTE, "log": True}
+    with warnings.catch_warnings(), contextlib.suppress(IncompleteData):
+        warnings.simplefilter("ignore")
+        gekko_lab.fetch(source, "BTC/USDT", "1m", **asked)
+    table = datalog.coverage(source, "BTC/USDT", "1m")
+    assert table.filter(state="empty").is_empty(), table.rows()
+
+
+def test_a_replay_that_travels_is_no_live_source(binance):
+    """What joblib's processes do with tasks: sources are kept by identity, which a replay shares."""
+    server, source = binance()
+    day = {"since": "2024-01-01", "until": "2024-01-02"}
+    gekko_lab.fetch(source, "BTC/USDT", "1h", **day, log=True)
+    replay = LogReplay(source)
+    assert copy.copy(replay).exchange == replay.exchange  # as pickle does
+    settings = {name: getattr(gekko_lab.options, name) for name in ("data_dir", "state_dir")}
+    work = _Work(settings)
+    for exchange in (source, replay):
+        before = len(pages(server))
+        asked = Asked(exchange, "BTC/USDT", "1h", "2024-01-01", "2024-01-03")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            done = work(Task(asked))
+    assert len(pages(server)) == before
+    assert done.row["gaps"].item() == "not_held 24"
+
+
+def test_gaps_of_trades_come_in_the_order_of_time():
+    error = SourceError("gone")
+    missed = TradesFound([Failure(Span(70, 90), error)], [Span(0, 20)])
+    assert _gaps(Found(empty(TRADES), missed))["since"].is_sorted()
+
+
+def test_a_plan_tells_what_the_log_alone_gives(binance):
+    server, source = binance()
+    gekko_lab.fetch_trades(source, "BTC/USDT", since="2024-02-01", until="2024-02-01T00:05")
+    before = len(server.requests)
+    asked = {"since": "2024-02-01", "until": "2024-02-02", "source": "log"}
+    table = gekko_lab.plan(source, "BTC/USDT", kind="trades", **asked)
+    assert set(table["source"]) == {"log"}
+    assert all(request.path != "/api/v3/aggTrades" for request in server.requests[before:])
+
+
+def test_a_plan_promises_nothing_that_the_exchange_refuses(moving_kraken):
+    _, source = moving_kraken
+    since = {"since": "2023-06-01"}
+    with pytest.raises(HistoryUnavailable):
+        gekko_lab.fetch(source, "BTC/USDT", "1h", **since)
+    with pytest.raises(HistoryUnavailable):
+        gekko_lab.plan(source, "BTC/USDT", "1h", **since)
+
+
+def test_archived_trades_are_not_taken_from_the_exchange_where_a_number_is_wanted(binance):
+    _, source = binance()
+    with pytest.raises(UnsupportedBySource):
+        gekko_lab.fetch_trades(source, "BTC/USDT", limit=5, source="archive")
+
+
+@pytest.mark.parametrize("more", [["--no-log"], ["--source", "archive"]])
+def test_the_command_does_not_pass_over_what_it_is_told_of_trades(monkeypatch, tmp_path, more):
+    given = {}
+    real = gekko_lab.fetch_trades
+
+    def spy(*names, **asked):
+        given.update(asked)
+        return real(*names, **asked)
+
+    monkeypatch.setattr(gekko_lab, "fetch_trades", spy)
+    out = ["--limit", "3", "--out", str(tmp_path / "trades.csv")]
+    code = main(["fetch", "simulator", "BTC/USDT", "--trades", *out, *more])
+    assert code != 0 or given.get("log") is False or given.get("source") == "archive"
+
+
+@pytest.mark.parametrize("name", ["coinbaseexchange", "kraken"])
+def test_candles_that_come_late_are_not_kept_as_minutes_without_trades(served_as, market, ms, name):
+    """No candle follows the hole yet, so nobody knows that nothing was traded: a lagging answer."""
+    day, lag = ms("2024-01-01"), ms("2024-01-01T10:00")
+    rows = market.candles("BTC/USDT", Timeframe.parse("1m"), day, day + 720 * MINUTE)
+    late = rows.filter(pl.col("timestamp").dt.epoch("ms") < lag)
+    server, source = served_as(name, late, "2024-01-01T12:00:30")
+    asked = {"since": "2024-01-01T09:00", "until": "2024-01-01T10:45", "log": True}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert gekko_lab.fetch(source, "BTC/USDT", "1m", **asked).height <= 60
+        served_as(name, rows, "2024-01-01T12:00:30", instead_of=server)
+        found = gekko_lab.fetch(source, "BTC/USDT", "1m", **asked)
+    assert found["timestamp"].max().isoformat() >= "2024-01-01T10:40"
+
+
+def test_a_report_of_candles_reads_no_rows(binance, monkeypatch):
+    """Memory must not grow with what is left in the log."""
+    _, source = binance()
+    span = {"since": "2024-01-01", "until": "2024-01-03"}
+    monkeypatch.setattr(datalog.Series, "read", lambda *_: pytest.fail("all rows were read"))
+    report = gekko_lab.fetch_many(source, "BTC/USDT", "1m", **span, result="report")
+    assert report["rows"].to_list() == [2880]
