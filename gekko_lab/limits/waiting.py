@@ -108,6 +108,11 @@ def stopped_by(event: threading.Event) -> Iterator[None]:
         _stops.reset(token)
 
 
+def is_stoppable() -> bool:
+    """Tell whether somebody may say stop to this thread or task."""
+    return bool(_stops.get())
+
+
 def check_stopped() -> None:
     """Raise `Stopped` when somebody said stop."""
     if any(event.is_set() for event in _stops.get()):
