@@ -13,7 +13,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse
 from gekko_lab.frames.checks import times_of
 from gekko_lab.sources.source import TradeCursor, TradePage
-from gekko_lab.sources.trade_rows import trade_frame
+from gekko_lab.sources.trade_rows import confirmed, trade_frame
 
 if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_client import Client
@@ -60,10 +60,20 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     which whoever joins the pages leaves out.
     """
     start = cursor.time * _MS - _ROUNDED if cursor.id is None else int(cursor.id)
-    rows, last, frame = _ask(client, market, start - 1)
+    rows, last, frame = confirmed(
+        lambda: _ask(client, market, start - 1),
+        lambda answer: [row.id for row in answer[0] if row.id is not None],
+        TRADE_PAGE,
+    )
     if cursor.id is None:
         frame = frame.filter(times_of(frame) >= cursor.time)
+    elif not rows or _nanoseconds(rows[0]) > start + _ROUNDED:
+        raise BadResponse(
+            f"{client.exchange} left out the trade of {market['symbol']} at its own cursor "
+            f"{start}, which came already; try again"
+        )
     if not rows:
+        _check_end(client, market, cursor.time)
         return TradePage(frame, None)
     newest = _cursor_of(rows[-1], last)
     if newest > start:
@@ -77,13 +87,22 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     return TradePage(frame, None)
 
 
-def _ask(
-    client: Client, market: dict[str, Any], since: int
-) -> tuple[list[_Trade], str, pl.DataFrame]:
-    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
-        body = ccxt.publicGetTrades(
-            {"pair": market["id"], "since": str(max(0, since)), "count": TRADE_PAGE}
+def _check_end(client: Client, market: dict[str, Any], since: int) -> None:
+    """Raise where no trade is said to follow, and the newest one does."""
+    newest, _, _ = _ask(client, market, None)
+    if newest and _milliseconds(newest[-1]) >= since:
+        raise BadResponse(
+            f"{client.exchange} says that no trades of {market['symbol']} follow, and has newer "
+            "ones; try again"
         )
+
+
+def _ask(
+    client: Client, market: dict[str, Any], since: int | None
+) -> tuple[list[_Trade], str, pl.DataFrame]:
+    where = {} if since is None else {"since": str(max(0, since))}
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
+        body = ccxt.publicGetTrades({"pair": market["id"], "count": TRADE_PAGE, **where})
         rows, last = _read(body)
         return rows, last, _frame(rows)
 
