@@ -105,25 +105,31 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
         lambda rows: [*([] if first is None else [first - 1]), *(row.a for row in rows)],
         TRADE_PAGE,
     )
+    rows = rows or _behind_nothing(client, market, cursor)
     if not rows:
-        _check_end(client, market, cursor)
         return TradePage(empty(TRADES), None)
     following = TradeCursor(rows[-1].T, str(rows[-1].a + 1))
-    return TradePage(_trade_frame(rows), following)
+    with client.asking(f"trades of {market['symbol']}"):
+        return TradePage(_trade_frame(rows), following)
 
 
-def _check_end(client: Client, market: dict[str, Any], cursor: TradeCursor) -> None:
-    """Raise where no trade is said to follow, and the newest one does."""
-    newest = _ask_trades(client, market, {"limit": 1}, 0)
-    if cursor.id is None:
-        follows = bool(newest) and newest[-1].T >= cursor.time
-    else:  # the trade before the cursor's exists, so that there is a newest one
-        follows = not newest or newest[-1].a >= int(cursor.id)
-    if follows:
-        raise BadResponse(
-            f"{client.exchange} says that no trades of {market['symbol']} follow, and has newer "
-            "ones; try again"
-        )
+def _behind_nothing(client: Client, market: dict[str, Any], cursor: TradeCursor) -> list[_AggTrade]:
+    """Ask again where no trade is said to follow, in a way that shows when that is wrong."""
+    if cursor.id is not None:
+        last = int(cursor.id) - 1  # it came already, so the answer begins with it
+        rows = _ask_trades(client, market, {"limit": TRADE_PAGE, "fromId": last}, last)
+        if rows:
+            return [row for row in rows if row.a > last]
+    else:
+        where = {"limit": TRADE_PAGE, "startTime": cursor.time}
+        rows = _ask_trades(client, market, where, 0)
+        newest = rows or _ask_trades(client, market, {"limit": 1}, 0)
+        if rows or not any(cursor.time <= row.T for row in newest):
+            return rows
+    raise BadResponse(
+        f"{client.exchange} says that no trades of {market['symbol']} follow, and has some; "
+        "try again"
+    )
 
 
 def _ask_trades(

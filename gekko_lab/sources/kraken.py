@@ -5,7 +5,7 @@ Fields and cursor: Kraken REST API, "Get Recent Trades", 2026; ccxt 4.5.90 cuts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import msgspec
 import polars as pl
@@ -44,6 +44,9 @@ class _Body(TypedDict, total=False):
     result: dict[str, list[_Trade] | str]
 
 
+Answer: TypeAlias = "tuple[list[_Trade], str, pl.DataFrame]"
+"""Rows, the cursor that is told, and the rows as a table."""
+
 _BODY = msgspec.json.Decoder(_Body, strict=False)
 
 
@@ -73,7 +76,8 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
             f"{start}, which came already; try again"
         )
     if not rows:
-        _check_end(client, market, cursor.time)
+        rows, last, frame = _behind_nothing(client, market, start - 1, cursor.time)
+    if not rows:
         return TradePage(frame, None)
     newest = _cursor_of(rows[-1], last)
     if newest > start:
@@ -87,19 +91,19 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     return TradePage(frame, None)
 
 
-def _check_end(client: Client, market: dict[str, Any], since: int) -> None:
-    """Raise where no trade is said to follow, and the newest one does."""
-    newest, _, _ = _ask(client, market, None)
-    if newest and _milliseconds(newest[-1]) >= since:
+def _behind_nothing(client: Client, market: dict[str, Any], start: int, time: int) -> Answer:
+    """Ask again where no trade is said to follow; the newest one shows when that is wrong."""
+    rows, last, frame = _ask(client, market, start)
+    newest = rows or _ask(client, market, None)[0]
+    if not rows and newest and _milliseconds(newest[-1]) >= time:
         raise BadResponse(
             f"{client.exchange} says that no trades of {market['symbol']} follow, and has newer "
             "ones; try again"
         )
+    return rows, last, frame.filter(times_of(frame) >= time)
 
 
-def _ask(
-    client: Client, market: dict[str, Any], since: int | None
-) -> tuple[list[_Trade], str, pl.DataFrame]:
+def _ask(client: Client, market: dict[str, Any], since: int | None) -> Answer:
     where = {} if since is None else {"since": str(max(0, since))}
     with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
         body = ccxt.publicGetTrades({"pair": market["id"], "count": TRADE_PAGE, **where})
