@@ -102,8 +102,9 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     start = {"startTime": cursor.time} if first is None else {"fromId": first}
     rows = confirmed(
         lambda: _ask_trades(client, market, {"limit": TRADE_PAGE, **start}, first or 0),
-        lambda rows: [*([] if first is None else [first - 1]), *(row.a for row in rows)],
+        lambda rows: [row.a for row in rows],
         TRADE_PAGE,
+        None if first is None else first - 1,
     )
     rows = rows or _behind_nothing(client, market, cursor)
     if not rows:

@@ -46,7 +46,12 @@ def trade_frame(
     return pl.DataFrame(columns, schema=TRADES)
 
 
-def confirmed(ask: Callable[[], Page], ids_of: Callable[[Page], list[int]], most: int) -> Page:
+def confirmed(
+    ask: Callable[[], Page],
+    ids_of: Callable[[Page], list[int]],
+    most: int,
+    before: int | None = None,
+) -> Page:
     """Give an answer that was asked for again where trades may be missing inside of it.
 
     Ids that leave out no more than the page has room for may be trades that were lost; of a full
@@ -57,13 +62,15 @@ def confirmed(ask: Callable[[], Page], ids_of: Callable[[Page], list[int]], most
     ask
         Asks for the page.
     ids_of
-        Gives the ids in an answer, in any order, with those that it begins and ends with.
+        Gives the ids in an answer, in any order.
     most
         How many rows a page has at most.
+    before
+        The id that the page follows, where that is known.
     """
     page = ask()
     first = ids_of(page)
-    if not _may_lack(first, most):
+    if not _may_lack(first, most, before):
         return page
     again = ask()
     second = ids_of(again)
@@ -74,6 +81,7 @@ def confirmed(ask: Callable[[], Page], ids_of: Callable[[Page], list[int]], most
     raise BadResponse("two answers leave out different trades of one page; try again")
 
 
-def _may_lack(ids: list[int], most: int) -> bool:
-    holes = np.diff(np.sort(np.array(ids, dtype=np.int64))) - 1
+def _may_lack(ids: list[int], most: int, before: int | None) -> bool:
+    known = np.sort(np.array(ids if before is None else [before, *ids], dtype=np.int64))
+    holes = np.diff(known) - 1
     return bool(np.any((holes > 0) & (holes <= most - len(ids))))
