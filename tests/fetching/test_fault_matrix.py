@@ -32,7 +32,7 @@ FAULTS = get_args(Kind)
 SYMBOL = "BTC/USDT"
 BEGIN = 1_704_067_200_000  # 2024-01-01
 SINCE = BEGIN + 60 * MINUTE
-LENGTHS = {"candles": 600, "trades": 5}  # minutes
+LENGTHS = {"candles": 420, "trades": 3}  # minutes
 PAGE = 60
 PLACEMENTS = int(os.environ.get("GEKKO_LAB_TEST_PLACEMENTS", "40"))
 NEWEST = 720  # all the candles that Kraken has
@@ -110,7 +110,7 @@ def served(market, dialect, kind, seed, **config):
 def placed(fault, kind, seed):
     """Give the fault at the places that the seed decides."""
     chance = random.Random(f"{fault} {kind} {seed}")  # noqa: S311 (no secret)
-    skip, every = chance.randrange(10), chance.randrange(1, 4)
+    skip, every = chance.randrange(8), chance.randrange(1, 4)
     count = 1 if fault in LIES else chance.randrange(1, 13)
     return Fault(fault, path=kind, skip=skip, every=every, count=count, value=SHORT.get(fault))
 
@@ -208,7 +208,7 @@ def test_trades_are_not_lost_by_lies_that_are_told_twice(markets, small_pages, d
     The first answers are spared: on Coinbase Exchange two empty ones there say that the market has
     no trades at all, which nothing contradicts.
     """
-    for skip in range(1, 11):
+    for skip in range(1, 8):
         lie = Fault(fault, path="trades", skip=skip, count=2, value=1 + skip % 5)
         with served(markets["trades"], dialect, "trades", skip) as (server, source):
             server.faults.add(lie)
@@ -255,7 +255,7 @@ def test_no_request_comes_while_the_exchange_holds(markets, small_pages, dialect
 def test_long_campaign_of_faults(
     markets, small_pages, tmp_path, record_property, dialect, kind, fault
 ):
-    """How the fetches ended goes into the report that `--junitxml` writes."""
+    """How the fetches ended goes into the report that `--junitxml -o junit_family=xunit1` writes."""
     ends = Counter()
     for seed in range(100, 100 + PLACEMENTS):
         with gekko_lab.options(data_dir=tmp_path / str(seed)):
