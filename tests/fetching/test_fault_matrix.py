@@ -255,7 +255,7 @@ def test_no_request_comes_while_the_exchange_holds(markets, small_pages, dialect
 def test_long_campaign_of_faults(
     markets, small_pages, tmp_path, record_property, dialect, kind, fault
 ):
-    """How the fetches ended goes into the report that `--junitxml -o junit_family=xunit1` writes."""
+    """How the fetches ended goes into the report of `--junitxml -o junit_family=xunit1`."""
     ends = Counter()
     for seed in range(100, 100 + PLACEMENTS):
         with gekko_lab.options(data_dir=tmp_path / str(seed)):
