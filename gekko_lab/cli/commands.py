@@ -185,11 +185,12 @@ def _run(given: argparse.Namespace, exchange: str | Source) -> None:
     }
     if given.trades:
         _refuse_with_trades(given)
+    asked["log"] = getattr(given, "log", None)
+    asked["source"] = getattr(given, "source", "auto")
+    if given.trades:
         frame = gekko_lab.fetch_trades(exchange, given.symbol, **asked)
     else:
         asked["columns"] = "full" if given.full else "base"
-        asked["log"] = getattr(given, "log", None)
-        asked["source"] = getattr(given, "source", "auto")
         frame = gekko_lab.fetch(exchange, given.symbol, _timeframe(given), **asked)
     _deliver(given, frame)
 
@@ -199,7 +200,7 @@ def _timeframe(given: argparse.Namespace) -> str:
 
 
 def _refuse_with_trades(given: argparse.Namespace) -> None:
-    for name in ("chart", "full", "log"):
+    for name in ("chart", "full"):
         if getattr(given, name, False):
             raise RequestError(f"--{name} is for candles; leave it out with --trades")
     if given.timeframe is not None:

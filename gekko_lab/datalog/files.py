@@ -23,8 +23,8 @@ from gekko_lab.datalog import disk, footers
 from gekko_lab.datalog.encodings import writer_options
 from gekko_lab.datalog.footers import FOOTER, Footer
 from gekko_lab.datalog.kinds import SCHEMAS
-from gekko_lab.datalog.soundness import microseconds
 from gekko_lab.errors import DamagedFile
+from gekko_lab.frames.soundness import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

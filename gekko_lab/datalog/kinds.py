@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from gekko_lab.datalog.soundness import clearly_candles, clearly_trades, microseconds
 from gekko_lab.errors import DataError, InvalidType
 from gekko_lab.frames.checks import check_candles, check_trades
 from gekko_lab.frames.schemas import CANDLES_FULL, ORDER_BOOK, TICKER, TRADES
+from gekko_lab.frames.soundness import clearly_candles, clearly_trades, microseconds
 from gekko_lab.market.moments import show_time
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ SCHEMAS: Mapping[Kind, pl.Schema] = {
 }
 
 _ALIKE = ("timestamp", "side", "price", "amount")
+_MANY = 8
+"""From so many pages on it pays to sort all candles at once."""
+
 _OPTIONAL = ("quote_volume", "trade_count")
 
 
@@ -82,10 +85,24 @@ def merge_rows(pages: Sequence[pl.DataFrame], kind: Kind) -> pl.DataFrame:
     filled = [page for page in pages if not page.is_empty()]
     if not filled:
         return pages[0]
+    if kind == "candles" and len(filled) > _MANY:
+        return _sorted_candles(pl.concat(filled))
     pieces: list[Piece] = []
     for page in filled:
         _place(pieces, page, kind)
     return pl.concat([frame for _, _, frame in pieces])
+
+
+def _sorted_candles(rows: pl.DataFrame) -> pl.DataFrame:
+    """Put rows in order in one go; of those with the same time the last one stays."""
+    times = microseconds(rows)
+    if np.all(times[1:] > times[:-1]):
+        return rows
+    order = np.argsort(times, kind="stable")
+    there = times[order]
+    last = np.append(there[1:] != there[:-1], True)
+    kept: pl.DataFrame = rows[order[last]]
+    return kept
 
 
 def _place(pieces: list[Piece], page: pl.DataFrame, kind: Kind) -> None:

@@ -195,6 +195,11 @@ class Series:
         with self._lock:
             return folding.fold(self.store, self._journal, self._lock, self.width)
 
+    @property
+    def unfolded_bytes(self) -> int:
+        """How much lies in the journal, where other programs don't see it."""
+        return journal.stamp(self.store.journal_file)[1]
+
     def read(self, span: Span = ALWAYS, columns: Sequence[str] | None = None) -> Holding:
         """Give the rows of a range and what is known about it, as of one moment.
 

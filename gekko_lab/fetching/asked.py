@@ -22,7 +22,10 @@ _DEFAULT_TIMEFRAME = "1h"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What `fetch` or `fetch_trades` was asked for; the timeframe of trades is ""."""
+    """What `fetch` or `fetch_trades` was asked for; the timeframe of trades is "".
+
+    `named` is the exchange's name in reports, where its own would not tell it from others.
+    """
 
     exchange: str | Source
     symbol: str
@@ -34,6 +37,7 @@ class Asked:
     log: bool | None = None
     source: Way = "auto"
     n_jobs: int = 1
+    named: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -43,7 +47,7 @@ class Asked:
     @property
     def label(self) -> tuple[str, str, str]:
         """Exchange, symbol and timeframe, as they were named."""
-        name = self.exchange if isinstance(self.exchange, str) else self.exchange.exchange
+        name = self.named or name_of(self.exchange)
         return name, str(self.symbol), str(self.timeframe)
 
 
@@ -66,6 +70,26 @@ def series_of(
     else:
         widths = _named("timeframes", _DEFAULT_TIMEFRAME if timeframes is None else timeframes)
     return list(product(_named("exchanges", exchanges), _named("symbols", symbols), widths))
+
+
+def name_of(exchange: str | Source) -> str:
+    """Give an exchange's name."""
+    return exchange if isinstance(exchange, str) else exchange.exchange
+
+
+def telling_names(exchanges: Iterable[str | Source]) -> dict[int, str | None]:
+    """Give identities where several sources have the same name, as two seeds have; else None.
+
+    By the `id` of each exchange.
+    """
+    each = list({id(one): one for one in exchanges}.values())
+    names = [name_of(one) for one in each]
+    return {
+        id(one): one.identity
+        if not isinstance(one, str) and names.count(name_of(one)) > 1
+        else None
+        for one in each
+    }
 
 
 def _named(what: str, given: object) -> list[Any]:

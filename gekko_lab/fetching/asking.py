@@ -10,7 +10,8 @@ import stamina
 
 from gekko_lab.errors import BadResponse, SourceError
 from gekko_lab.fetching.tally import count
-from gekko_lab.limits.waiting import LONGEST_WAIT_S, Wait, check_stopped, tell
+from gekko_lab.limits.clock import WALL
+from gekko_lab.limits.waiting import LONGEST_WAIT_S, Wait, check_stopped, sleep, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,9 @@ def ask(
         if error.retry_after:
             tell(Wait("the exchange", "the exchange asked to wait", error.retry_after))
             failed_at = None  # told, and with that counted
+            if not stamina.is_testing():  # a sleep that somebody may end
+                sleep(error.retry_after, WALL)
+                return 0.0
         return error.retry_after or True
 
     for attempt in stamina.retry_context(

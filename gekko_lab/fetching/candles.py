@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from gekko_lab.errors import InvalidArgument
+from gekko_lab.errors import InvalidArgument, LogError, SourceError
 from gekko_lab.fetching.asked import Asked, Columns
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.defaults import check_jobs, held_at, is_logged, resumable
 from gekko_lab.fetching.fetched import Extent, Fetched
-from gekko_lab.fetching.missing import explain, tell
+from gekko_lab.fetching.missing import explain, tell, warn_of_log
 from gekko_lab.fetching.progress import Progress
 from gekko_lab.fetching.request import read_candle_request
 from gekko_lab.fetching.supply import Supply, Way, check_way
@@ -179,8 +179,18 @@ def fetch(
     return result
 
 
-def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
-    """Give what `fetch` gives, without raising or warning of what is missing."""
+def fetched(asked: Asked, shown: ProgressKind = "off", *, rows: bool = True) -> Fetched:
+    """Give what `fetch` gives, without raising or warning of what is missing.
+
+    Parameters
+    ----------
+    asked
+        What for.
+    shown
+        Whether a line tells how far it is.
+    rows
+        Whether they are wanted; else those of a range are left in the data log.
+    """
     if asked.columns not in ("base", "full"):
         raise InvalidArgument(f"columns={asked.columns!r}: choose 'base' or 'full'")
     check_way(asked.source)
@@ -203,11 +213,11 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
             watch.waits(),
             resumable(logged=is_logged(request.source, asked.log)),
         ):
-            found, gaps = _collected(asked, request, width, both(line, watch))
+            found, gaps, extent = _collected(asked, request, width, both(line, watch), rows=rows)
     done = Fetched(
         found.frame,
         gaps,
-        Extent.of(found.frame),
+        extent,
         found.failures,
         f"{what} {_shown(request)}",
         tally,
@@ -217,13 +227,19 @@ def fetched(asked: Asked, shown: ProgressKind = "off") -> Fetched:
 
 
 def _collected(
-    asked: Asked, request: Request, width: Timeframe, report: Callable[[int], None]
-) -> tuple[Collection, pl.DataFrame]:
+    asked: Asked,
+    request: Request,
+    width: Timeframe,
+    report: Callable[[int], None],
+    *,
+    rows: bool,
+) -> tuple[Collection, pl.DataFrame, Extent]:
     # The data log is loaded only where it is used.
     if request.source.exchange.startswith(REPLAY):
         from gekko_lab.fetching.held import collect_held
 
-        return collect_held(request, width, open_end=asked.until is None)
+        found, gaps = collect_held(request, width, open_end=asked.until is None)
+        return found, gaps, Extent.of(found.frame)
     log = is_logged(request.source, asked.log)
     full = log or asked.columns == "full"
     series = Series(request.source, request.symbol, width, full=full)
@@ -231,14 +247,21 @@ def _collected(
     if log:
         from gekko_lab.fetching.logged import collect_logged
 
-        return collect_logged(supply, request, report=report, must=asked.log is True)
+        try:
+            kept = collect_logged(supply, request, report=report, must=asked.log is True, rows=rows)
+        except (LogError, OSError) as error:
+            if asked.log or isinstance(error, SourceError):
+                raise
+            warn_of_log(error)  # it can't be read; the exchange still can be asked
+        else:
+            return kept.collection, kept.gaps, kept.extent
     if request.limit is None:
         found = supply.ranges([request.span], report=report)[0]
     else:
         found = supply.some(
             request.span, request.limit, newest_first=request.newest_first, report=report
         )
-    return found, explain(series, found)
+    return found, explain(series, found), Extent.of(found.frame)
 
 
 def _shown(request: Request) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from gekko_lab.errors import BadResponse
+from gekko_lab.errors import BadResponse, HistoryUnavailable, SourceError
 from gekko_lab.fetching.beside import beside
 from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.served import check_reach, collect_newest
@@ -20,7 +20,6 @@ from gekko_lab.market.spans import Span, merge, subtract
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gekko_lab.errors import SourceError
     from gekko_lab.fetching.completion import Series
     from gekko_lab.fetching.walk import Keep
 
@@ -93,7 +92,7 @@ def collect_ranges(
         As in `collect`; `keep` is called by one thread at a time.
     """
     if series.paging.newest_only:
-        return [collect_newest(series, span, keep=keep) for span in spans]
+        return _newest(series, spans, keep)
     for span in spans:
         check_reach(series, span, None)
     hopeless: list[SourceError] = []
@@ -122,6 +121,20 @@ def collect_ranges(
     return joined
 
 
+def _newest(series: Series, spans: Sequence[Span], keep: Keep | None) -> list[Collection]:
+    """Keep what is served of all ranges before one that is too old is refused."""
+    found: list[Collection] = []
+    refused: HistoryUnavailable | None = None
+    for span in reversed(spans):
+        try:
+            found.append(collect_newest(series, span, keep=keep))
+        except HistoryUnavailable as error:
+            refused = error
+    if refused is not None:
+        raise refused
+    return found[::-1]
+
+
 def settle(series: Series, found: Collection, keep: Keep | None, *, hold: bool = False) -> bool:
     """Ask once more for holes whose answers say that no candle follows.
 
@@ -140,26 +153,40 @@ def settle(series: Series, found: Collection, keep: Keep | None, *, hold: bool =
     bool
         Whether anything was asked.
     """
-    asked = False
-    for end in found.ends:
+    asked, still = False, []
+    for end in merge(found.ends):
         asked = True
-        again = series.complete(end)
-        kept = keep is not None and keep(end, again)
-        if hold or not kept:
-            found.frame = pl.concat([found.frame, again.frame]).sort("timestamp")
-        holes, failures = again.holes, again.failures
-        contradicts = found.latest is not None and found.latest >= end.until
-        if holes and again.resumes_at is None and contradicts:
-            error = BadResponse(
-                f"{series.source.exchange} says that no candles of {series.symbol} "
-                f"{series.timeframe} follow {show_time(end.since)}, but gave later ones; try again"
-            )
-            failures = [*failures, *(Failure(hole, error) for hole in holes)]
-            holes = []
-        found.holes = merge([*subtract(found.holes, [end]), *holes])
-        found.failures += failures
+        try:
+            page = series.page(Span(end.since, series.timeframe.next(end.since)))
+        except SourceError:  # it was told so already, and isn't certain
+            still.append(end)
+            continue
+        if page.frame.is_empty() and page.resumes_at is None:
+            still.append(end)
+            continue
+        again = Walk(series, end, _nobody, keep, hold=hold).run()
+        found.frame = pl.concat([found.frame, again.frame]).sort("timestamp")
+        found.latest = max(filter(None, (found.latest, again.latest)), default=None)
+        found.holes = merge([*subtract(found.holes, [end]), *again.holes])
+        found.failures += again.failures
+        still += again.ends
     found.ends = []
+    for end in still:
+        if found.latest is None or found.latest < end.until:
+            found.ends.append(end)
+            continue
+        lie = BadResponse(
+            f"{series.source.exchange} says that no candles of {series.symbol} {series.timeframe} "
+            f"follow {show_time(end.since)}, but gave later ones; try again"
+        )
+        found.holes = subtract(found.holes, [end])
+        found.failures.append(Failure(end, lie))
     return asked
+
+
+def _nobody(rows: int) -> None:
+    """Tell nobody of so many rows."""
+    del rows
 
 
 def _stretches(series: Series, span: Span, n_jobs: int) -> list[Span]:

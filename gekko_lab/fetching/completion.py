@@ -13,6 +13,7 @@ from gekko_lab.fetching.asking import BAD_ANSWERS, ask
 from gekko_lab.frames.checks import check_candles, milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
+from gekko_lab.frames.soundness import clearly_candles
 from gekko_lab.market.spans import Span, subtract
 
 if TYPE_CHECKING:
@@ -98,6 +99,9 @@ class Series:
 
         def question() -> Page:
             page = self.source.candles(self.symbol, self.timeframe, *span, full=self.full)
+            frame = page.frame
+            if frame.schema == CANDLES_FULL and clearly_candles(frame, self.timeframe, span):
+                return page
             try:
                 check_candles(page.frame, self.timeframe, since=span.since, until=span.until)
             except DataError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument
-from gekko_lab.fetching.asked import Asked, series_of
+from gekko_lab.fetching.asked import Asked, series_of, telling_names
 from gekko_lab.fetching.defaults import check_tasks
 from gekko_lab.fetching.supply import check_way
 from gekko_lab.fetching.tasks import Task, run
@@ -77,9 +77,11 @@ class Job:
     ) -> None:
         check_way(source)
         check_tasks(n_jobs)
+        wanted = series_of(exchanges, symbols, timeframes, kind=kind)
+        named = telling_names(exchange for exchange, *_ in wanted)
         asked = [
-            Asked(*series, since, until, log=True, source=source)
-            for series in series_of(exchanges, symbols, timeframes, kind=kind)
+            Asked(*one, since, until, log=True, source=source, named=named[id(one[0])])
+            for one in wanted
         ]
         self._tasks = {each.label: Task(each) for each in asked}
         self._n_jobs = n_jobs
@@ -251,11 +253,17 @@ class Job:
                 for label, done in zip(self._tasks, found, strict=True):
                     with self._lock:
                         self._rows[label] = done.row
-                    for listener in self._enders:
-                        listener(done.row)
+                    self._tell_end(done.row)
         except Exception as error:  # noqa: BLE001 (raised where somebody waits for the job)
             _log.error("a job ended by an error: %s", error)
             self._error = error
+
+    def _tell_end(self, row: pl.DataFrame) -> None:
+        for listener in self._enders:
+            try:
+                listener(row)
+            except Exception:  # noqa: BLE001 (it's the listener's)
+                _log.exception("a listener of a job failed")
 
     def _tell(self, step: Step) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from gekko_lab.errors import (
     IncompleteData,
     InvalidArgument,
 )
-from gekko_lab.fetching.asked import Asked, series_of
+from gekko_lab.fetching.asked import Asked, series_of, telling_names
 from gekko_lab.fetching.defaults import check_tasks, is_logged, resumable
 from gekko_lab.fetching.missing import users_level
 from gekko_lab.fetching.progress import Board
@@ -131,9 +131,14 @@ def fetch_many(
     check_tasks(n_jobs)
     if result == "report":
         log = True  # else the rows would be nowhere
+    wanted = series_of(exchanges, symbols, timeframes)
+    named = telling_names(exchange for exchange, *_ in wanted)
     tasks = [
-        Task(Asked(*series, since, until, limit, columns, log, source), rows=result == "frame")
-        for series in series_of(exchanges, symbols, timeframes)
+        Task(
+            Asked(*one, since, until, limit, columns, log, source, named=named[id(one[0])]),
+            rows=result == "frame",
+        )
+        for one in wanted
     ]
     done = _run(tasks, n_jobs, shown)
     report = pl.concat([one.row for one in done])

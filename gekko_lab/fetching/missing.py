@@ -13,7 +13,7 @@ from gekko_lab.fetching.probing import probe
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.resample import gap_frame
 from gekko_lab.market.moments import show_time
-from gekko_lab.market.spans import Span, merge, subtract
+from gekko_lab.market.spans import Span, intersect, merge, subtract
 
 if TYPE_CHECKING:
     import polars as pl
@@ -99,14 +99,18 @@ def _class(series: Series, found: Collection, hole: Span) -> list[tuple[Span, st
     inside = "outage" if series.paging.dense else "no_trades"
     if not series.paging.exact:
         inside = "unknown"
+    ends = intersect([hole], found.ends)
+    if ends:  # answers say that nothing follows: certain is neither a listing nor an outage
+        rest = [each for part in subtract([hole], ends) for each in _class(series, found, part)]
+        return [*rest, *((part, "ended") for part in ends)]
     parts = []
     if hole.since == found.span.since:
         listed = min(hole.until, max(hole.since, _listing(series, hole)))
         parts.append((Span(hole.since, listed), "before_listing"))
         hole = Span(listed, hole.until)
     if hole.since < hole.until:
-        ended = hole.until == found.span.until and series.paging.dense and _has_ended(series, hole)
-        parts.append((hole, "ended" if ended else inside))
+        last = hole.until == found.span.until and series.paging.dense and not series.paging.jumps
+        parts.append((hole, "ended" if last and _has_ended(series, hole) else inside))
     return [(part, reason) for part, reason in parts if part.since < part.until]
 
 

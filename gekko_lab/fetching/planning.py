@@ -13,6 +13,7 @@ from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.defaults import check_tasks, is_logged
 from gekko_lab.fetching.request import read_candle_request, read_trade_request
+from gekko_lab.fetching.served import check_served
 from gekko_lab.fetching.supply import check_way
 from gekko_lab.frames.checks import as_time
 from gekko_lab.frames.convert import to_frame
@@ -125,7 +126,7 @@ def plan(
             parts = _candles(request, width, source)
         else:
             request = read_trade_request(exchange, symbol, since=since, until=until, limit=None)
-            parts = _trades(request)
+            parts = _trades(request, source)
         rows += [(label, symbol, timeframe, *_row(part, kind, n_jobs)) for part in parts]
     schema = pl.Schema({**dict(PLAN), "since": pl.Int64(), "until": pl.Int64()})
     table = pl.DataFrame(rows, schema=schema, orient="row")
@@ -161,6 +162,8 @@ def _asked(series: Series, span: Span, way: Way) -> Iterable[_Part]:
             yield _of_files(series, archive, files)
             left = subtract(left, [part for part, _ in files])
     if way != "archive":
+        for part in left:
+            check_served(series, part)
         yield from (_of_rest(series, part) for part in left)
 
 
@@ -169,9 +172,9 @@ def _of_files(series: Series, archive: Archive, files: Planned) -> _Part:
     weight, per_second = _cost(series.source, series.symbol, "candles")
     span = Span(files[0][0].since, files[-1][0].until)
     rows = sum(series.timeframe.between(*part) for part, _ in files)
-    calls = cost.downloads + cost.checks
+    calls = cost.downloads + cost.checks + 1  # for the first candle of the market
     return _Part(
-        "archive", span, rows, calls, cost.checks * weight, per_second, cost.download_bytes
+        "archive", span, rows, calls, (cost.checks + 1) * weight, per_second, cost.download_bytes
     )
 
 
@@ -183,11 +186,13 @@ def _of_rest(series: Series, span: Span) -> _Part:
     return _Part(name, span, rows, calls, calls * weight, per_second, rows * _SENT["candles"])
 
 
-def _trades(request: Request) -> Iterable[_Part]:
+def _trades(request: Request, way: Way) -> Iterable[_Part]:
     lacking, parts = [request.span], []
-    if is_logged(request.source, None):
+    if is_logged(request.source, None) or way == "log":
         held, lacking = _known("trades", request, None)
         parts = [_Part("log", each, None, 0, 0, None, 0) for each in held]
+    if way == "log":
+        return parts
     parts += [_of_trades(request.source, request.symbol, each) for each in lacking]
     return sorted(parts, key=lambda part: part.span)
 

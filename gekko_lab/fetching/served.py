@@ -46,7 +46,10 @@ def collect_newest(
         raise _too_old(series, series.paging.page_size, page.oldest, asked)
     if limit is not None:
         span = limited(frame, span, width, limit, newest_first=newest_first)
-    return Collection(span, frame, missing(times_of(frame), width, span))
+    opens = times_of(frame)
+    found = Collection(span, frame, missing(opens, width, span))
+    found.latest = int(opens[-1]) if len(opens) else None
+    return found
 
 
 def _keep(series: Series, page: Page, asked: Span | None, until: int, keep: Keep) -> None:
@@ -88,6 +91,17 @@ def check_reach(series: Series, span: Span, last: int | None) -> None:
         since = width.shift(span.until, -last)
     if since < earliest:
         raise _too_old(series, reach, earliest, f"candles since {show_time(since)}")
+
+
+def check_served(series: Series, span: Span) -> None:
+    """Raise `HistoryUnavailable` when a range begins before what is served, without asking."""
+    check_reach(series, span, None)
+    size, width = series.paging.page_size, series.timeframe
+    if series.paging.newest_only:
+        earliest = width.shift(width.floor(series.source.now()), 1 - size)
+        if span.since < earliest:
+            asked = f"candles since {show_time(span.since)}"
+            raise _too_old(series, size, earliest, asked)
 
 
 def _too_old(series: Series, served: int, earliest: int, asked: str) -> HistoryUnavailable:

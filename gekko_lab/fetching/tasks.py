@@ -75,7 +75,7 @@ def run(tasks: Sequence[Task], n_jobs: int | None = None) -> Iterator[Done]:
 
     settings = {name: getattr(options, name) for name in _TRAVELLING}
     pool, at_once = _pool(n_jobs)
-    inner = max(1, at_once // max(1, len(tasks)))
+    inner = max(1, min(_MOST_PAGES, at_once // max(1, len(tasks))))
     left = threading.Event()
     with stopped_by(left):
         context = copy_context()
@@ -108,8 +108,11 @@ def _pool(n_jobs: int | None) -> tuple[Any, int]:
 
 
 _AT_ONCE = 8
+_MOST_PAGES = 32
 _TRAVELLING = ("compile", "data_dir", "log", "state_dir")
-_met: dict[str, Any] = {}  # sources that came to this worker, whose clients serve all its tasks
+_met: dict[
+    tuple[str, str], Any
+] = {}  # sources that came to this worker, whose clients serve all its tasks
 
 
 class _Work:
@@ -123,7 +126,7 @@ class _Work:
         if self._context is None:
             exchange = task.asked.exchange
             if not isinstance(exchange, str):
-                exchange = _met.setdefault(exchange.identity, exchange)
+                exchange = _met.setdefault((exchange.exchange, exchange.identity), exchange)
             return self._fetch(replace(task, asked=replace(task.asked, exchange=exchange)))
         return self._context.run(self._fetch, task)
 
@@ -136,7 +139,7 @@ class _Work:
             try:
                 check_stopped()
                 found = self._found(task)
-            except GekkoLabError as refused:
+            except (GekkoLabError, OSError) as refused:
                 status = "stopped" if isinstance(refused, Stopped) else "failed"
                 Watch(*task.asked.label, None).ended(status)
                 return Done(_row(task.asked, status, refused), None, refused)
@@ -146,7 +149,7 @@ class _Work:
 
     def _found(self, task: Task) -> Fetched:
         if task.asked.kind == "candles":
-            return fetched(task.asked)
+            return fetched(task.asked, rows=task.rows)
         return fetched_trades(task.asked, rows=task.rows)
 
 

@@ -69,6 +69,10 @@ def _found(asked: Asked, request: Request, report: Callable[[int], None], *, row
     if request.source.exchange.startswith(REPLAY):
         with logged_trades.open_log(request.source, asked.symbol) as series:
             return HeldFetch(request, report, series, open_end=asked.until is None).run()
+    if asked.source == "archive" and request.limit is not None:
+        raise UnsupportedBySource(
+            f"source='archive' serves ranges: give since and until instead of limit={request.limit}"
+        )
     if not is_logged(request.source, asked.log):
         if asked.source == "archive":
             raise UnsupportedBySource(
@@ -94,7 +98,7 @@ def _gaps(found: Found) -> pl.DataFrame:
     rows += [(span, None, NOT_HELD, None) for span in found.held_not]
     if found.quiet is not None:
         rows.append((found.quiet, None, "unknown", None))
-    return gap_frame(rows)
+    return gap_frame(sorted(rows, key=lambda row: row[0]))
 
 
 def _shown(request: Request) -> str:

@@ -168,19 +168,14 @@ def _round(
     n_jobs: int | None,
     shown: ProgressKind,
 ) -> pl.DataFrame:
-    tasks = [
-        Task(
-            Asked(
-                exchange,
-                store.key.symbol,
-                store.key.timeframe,
-                since=_first_missing(store),
-                log=True,
-            )
-        )
-        for exchange, store in known
-    ]
-    rows = [pl.DataFrame(schema=REPORT)]
+    tasks, rows = [], [pl.DataFrame(schema=REPORT)]
+    for exchange, store in known:
+        since = _first_missing(store)
+        if find_source(exchange).foresees and since >= find_source(exchange).now():
+            rows.append(_row(store, "complete", None))  # a simulated future is there already
+        else:
+            key = store.key
+            tasks.append(Task(Asked(exchange, key.symbol, key.timeframe, since=since, log=True)))
     with Board(len(tasks), shown) as board, on_step(board):
         for done in run(tasks, n_jobs):
             rows.append(done.row)
@@ -194,23 +189,29 @@ def _first_missing(store: Store) -> int:
     ledger = store.ledger()
     known = ledger.known
     if not known:
-        return 0
+        failed = [span for spans in ledger.failed.values() for span in spans]
+        return min(failed, default=Span(0, 0)).since
     return ledger.missing(Span(known[0].since, known[-1].until + 1))[0].since
 
 
 def _skipped(store: Store) -> pl.DataFrame:
-    key = store.key
     why = (
-        f"nothing known by name has the identity {key.exchange!r}: pass the source itself, as in "
-        "gekko_lab.update(source)"
+        f"nothing known by name has the identity {store.key.exchange!r}: pass the source itself, "
+        "as in gekko_lab.update(source)"
     )
+    return _row(store, "skipped", why)
+
+
+def _row(store: Store, status: str, error: str | None) -> pl.DataFrame:
+    """Give the row of a series that nobody was asked for."""
+    key = store.key
     row = {
         "exchange": key.exchange,
         "symbol": key.symbol,
         "timeframe": key.timeframe,
-        "status": "skipped",
+        "status": status,
         "rows": 0,
-        "error": why,
+        "error": error,
     }
     return pl.DataFrame([row], schema_overrides=dict(REPORT)).select(
         pl.col(name) if name in row else pl.lit(None, dtype).alias(name)

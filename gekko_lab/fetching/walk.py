@@ -78,6 +78,8 @@ class Walk:
         Walk backwards, so that `limit` means the last ones.
     hopeless
         Shared by walks beside each other: what one puts there ends the others.
+    hold
+        Whether rows are wanted in the frame also where they are kept.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class Walk:
         limit: int | None = None,
         newest_first: bool = False,
         hopeless: list[SourceError] | None = None,
+        hold: bool = False,
     ) -> None:
         self.keep = keep
         self.series = series
         self.limit = limit
+        self.hold = hold or limit is not None
         self.report = report
         self.newest_first = newest_first
         size = series.paging.page_size
@@ -137,7 +141,7 @@ class Walk:
 
     def _take(self, page: Span, outcome: Outcome) -> None:
         kept = self.keep is not None and self.keep(page, outcome)
-        if not kept or self.limit is not None:
+        if self.hold or not kept:
             self.frames.append(outcome.frame)
         self.rows += len(outcome.frame)
         self.found.holes += outcome.holes
@@ -176,7 +180,10 @@ class Walk:
         except SourceError:
             return  # then the walk goes on page by page
         if target is not None:
-            self.found.holes.append(self.plan.skip_to(target))
+            skipped = self.plan.skip_to(target)
+            self.found.holes.append(skipped)
+            if outcome.resumes_at is None and self.series.paging.jumps and not self.newest_first:
+                self.found.ends.append(skipped)  # as only answers without a candle said so
 
     def _landing(self, outcome: Outcome, empty_pages: int) -> int | None:
         left = self.plan.left

@@ -50,7 +50,12 @@ class LogReplay:
 
     def __init__(self, exchange: str | Source) -> None:
         self.identity = identity_of(exchange)
-        self.exchange = REPLAY + (exchange if isinstance(exchange, str) else exchange.exchange)
+        self._name = exchange if isinstance(exchange, str) else exchange.exchange
+
+    @property
+    def exchange(self) -> str:
+        """The name that messages and tables use."""
+        return REPLAY + self._name
 
     def now(self) -> int:
         """Give the clock of this machine: the past of "30d" counts from today."""
@@ -113,12 +118,18 @@ class LogReplay:
         return f"{type(self).__name__}({self.identity!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.identity,)
+        return _rebuild, (self.identity, self._name)
 
     def _held(self, name: str) -> list[str]:
         kind = "candles" if name == "timeframe" else None
         stores = find_stores(kind, exchange=self.identity)
         return sorted({str(getattr(store.key, name)) for store in stores})
+
+
+def _rebuild(identity: str, name: str) -> LogReplay:
+    replay = LogReplay(identity)
+    replay._name = name  # noqa: SLF001 (its own maker)
+    return replay
 
 
 def _rules(symbol: str) -> MarketRules:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gekko_lab.datalog import Span
-from gekko_lab.datalog.soundness import clearly_candles, clearly_trades
 from gekko_lab.errors import DataError
 from gekko_lab.frames.checks import check_candles, check_trades
+from gekko_lab.frames.soundness import clearly_candles, clearly_trades
 from gekko_lab.market.timeframe import Timeframe
 
 START, MINUTE = 1_704_067_200_000, 60_000
