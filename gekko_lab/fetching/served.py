@@ -62,12 +62,21 @@ def _keep(series: Series, page: Page, asked: Span | None, until: int, keep: Keep
 
 
 def _newest_page(series: Series, span: Span) -> Page:
-    """Give the newest page; one that is short for its range is asked for again."""
+    """Give the newest page; one that lacks candles of its range is asked for again."""
     page = series.page(span)
-    if page.oldest is not None or len(page.frame) == series.timeframe.between(*span):
+    if not _lacks(series, page, span):
         return page
     again = series.page(span)
-    return again if again.oldest is not None or len(again.frame) > len(page.frame) else page
+    if again.oldest is not None and page.oldest is None:
+        return again
+    return again if len(again.frame) > len(page.frame) else page
+
+
+def _lacks(series: Series, page: Page, span: Span) -> bool:
+    since = span.since if page.oldest is None else max(span.since, page.oldest)
+    return since < span.until and bool(
+        missing(times_of(page.frame), series.timeframe, Span(since, span.until))
+    )
 
 
 def check_reach(series: Series, span: Span, last: int | None) -> None:

@@ -131,6 +131,11 @@ class Tape:
                 raise BadResponse(
                     f"{self.source.exchange} sent unsound trades of {self.symbol}: {error}"
                 ) from error
+            if _moved(page.frame, self._last):
+                raise BadResponse(
+                    f"{self.source.exchange} gives trades of {self.symbol} after "
+                    f"{show_time(cursor.time)} at other times than before; try again"
+                )
             if not self._leads_on(page, cursor):
                 raise BadResponse(
                     f"{self.source.exchange} leads from the trades of {self.symbol} at "
@@ -175,6 +180,14 @@ def places(frame: pl.DataFrame, *times: int) -> list[int]:
 
 def _time(frame: pl.DataFrame, row: int) -> int:
     return int(frame["timestamp"].to_physical()[row]) // 1000
+
+
+def _moved(page: pl.DataFrame, before: pl.DataFrame) -> bool:
+    """Tell whether trades that came with the page before have another time now."""
+    if before.is_empty() or page.is_empty():
+        return False
+    again = page.filter(pl.col("id").is_in(before["id"].implode()))
+    return len(again.join(before, on=["id", "timestamp"], how="semi")) < len(again)
 
 
 def _unseen(page: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:

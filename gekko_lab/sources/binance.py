@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import BadResponse
-from gekko_lab.frames.schemas import CANDLES_FULL, TIME
+from gekko_lab.frames.schemas import CANDLES_FULL, TIME, TRADES, empty
 from gekko_lab.sources.source import Page, TradeCursor, TradePage
-from gekko_lab.sources.trade_rows import trade_frame
+from gekko_lab.sources.trade_rows import confirmed, trade_frame
 
 if TYPE_CHECKING:
     from gekko_lab.market.timeframe import Timeframe
@@ -98,19 +98,52 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     Ids that follow each other lose nothing, where many trades share a millisecond or none comes
     for hours.
     """
-    start = {"startTime": cursor.time} if cursor.id is None else {"fromId": int(cursor.id)}
+    first = None if cursor.id is None else int(cursor.id)
+    start = {"startTime": cursor.time} if first is None else {"fromId": first}
+    rows = confirmed(
+        lambda: _ask_trades(client, market, {"limit": TRADE_PAGE, **start}, first or 0),
+        lambda rows: [row.a for row in rows],
+        TRADE_PAGE,
+        None if first is None else first - 1,
+    )
+    rows = rows or _behind_nothing(client, market, cursor)
+    if not rows:
+        return TradePage(empty(TRADES), None)
+    following = TradeCursor(rows[-1].T, str(rows[-1].a + 1))
+    with client.asking(f"trades of {market['symbol']}"):
+        return TradePage(_trade_frame(rows), following)
+
+
+def _behind_nothing(client: Client, market: dict[str, Any], cursor: TradeCursor) -> list[_AggTrade]:
+    """Ask again where no trade is said to follow, in a way that shows when that is wrong."""
+    if cursor.id is not None:
+        last = int(cursor.id) - 1  # it came already, so the answer begins with it
+        rows = _ask_trades(client, market, {"limit": TRADE_PAGE, "fromId": last}, last)
+        if rows:
+            return [row for row in rows if row.a > last]
+    else:
+        where = {"limit": TRADE_PAGE, "startTime": cursor.time}
+        rows = _ask_trades(client, market, where, 0)
+        newest = rows or _ask_trades(client, market, {"limit": 1}, 0)
+        if rows or not any(cursor.time <= row.T for row in newest):
+            return rows
+    raise BadResponse(
+        f"{client.exchange} says that no trades of {market['symbol']} follow, and has some; "
+        "try again"
+    )
+
+
+def _ask_trades(
+    client: Client, market: dict[str, Any], where: dict[str, int], first: int
+) -> list[_AggTrade]:
     with (
         client.asking(f"trades of {market['symbol']}") as ccxt,
         client.decoding(_AGG_TRADES.decode),
     ):
         ask = ccxt.publicGetAggTrades if market.get("spot") else ccxt.fapiPublicGetAggTrades
-        rows = ask({"symbol": market["id"], "limit": TRADE_PAGE, **start})
-        _check_ids(rows, 0 if cursor.id is None else int(cursor.id))
-        frame = _trade_frame(rows)
-    if frame.is_empty():
-        return TradePage(frame, None)
-    following = TradeCursor(rows[-1].T, str(rows[-1].a + 1))
-    return TradePage(frame, following)
+        rows: list[_AggTrade] = ask({"symbol": market["id"], **where})
+        _check_ids(rows, first)
+        return rows
 
 
 def _candle_frame(rows: list[_Kline]) -> pl.DataFrame:

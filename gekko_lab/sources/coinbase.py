@@ -16,7 +16,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse
 from gekko_lab.frames.schemas import TRADES, empty
 from gekko_lab.sources.source import TradeCursor, TradePage
-from gekko_lab.sources.trade_rows import trade_frame
+from gekko_lab.sources.trade_rows import confirmed, trade_frame
 
 if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_client import Client
@@ -46,10 +46,10 @@ def serves(exchange: str, market: dict[str, Any]) -> bool:
 
 def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> TradePage:
     """Give the trades behind the cursor's id, or from its time on where it has none."""
-    tape = _Tape(client, market)
     if cursor.id is None:
-        return tape.page_from(cursor.time)
-    return _page(tape.behind(int(cursor.id)))
+        return _Tape(client, market).page_from(cursor.time)
+    last = int(cursor.id)
+    return _page(_Tape(client, market, last).behind(last))
 
 
 class _Mark(NamedTuple):
@@ -58,11 +58,16 @@ class _Mark(NamedTuple):
 
 
 class _Tape:
-    """The trades of one market, as few requests find them. Rows are newest first throughout."""
+    """The trades of one market, as few requests find them. Rows are newest first throughout.
 
-    def __init__(self, client: Client, market: dict[str, Any]) -> None:
+    Each trade that came shows that answers which begin behind it can't be empty.
+    """
+
+    def __init__(self, client: Client, market: dict[str, Any], seen: int | None = None) -> None:
         self.client = client
         self.market = market
+        self.seen = seen  # the oldest id that came
+        self.bare = 0  # below that id none came
 
     def behind(self, last: int) -> list[_Trade]:
         """Give the next trades whose ids follow `last`; none when that is the newest."""
@@ -89,12 +94,14 @@ class _Tape:
                 if above.time is not None and above.time < time:
                     return _page([row for row in rows if _time(row) >= time])
                 if above.id == below.id + 1:
+                    self._confirm(below)
                     return _page(rows)
             elif after is None:
                 return _page([])
             else:
                 below = _Mark(after - 1, _time(rows[0]) if rows else None)
                 if above.id == below.id + 1:
+                    self._confirm(below)
                     return _page(self.behind(below.id))
             after = _between(below, above, time, halves=halves)
             halves = not halves
@@ -124,8 +131,30 @@ class _Tape:
                 return rows
             top, width = oldest, max(1, (oldest - bottom) // 2)
 
-    def _ask(self, after: int | None = None, limit: int = TRADE_PAGE) -> list[_Trade]:
+    def _confirm(self, below: _Mark) -> None:
+        """Ask again where nothing but an empty answer says that no older trades follow."""
+        if below.id and below.time is None:
+            self._ask(below.id + 1)
+
+    def _ask(self, after: int | None = None, limit: int | None = None) -> list[_Trade]:
         """Give the newest trades, or the newest with ids below `after`."""
+        most = limit or TRADE_PAGE
+        rows = confirmed(
+            lambda: self._answer(after, most), lambda rows: [row.trade_id for row in rows], most
+        )
+        if rows:
+            self.seen = min(rows[-1].trade_id, self.seen or rows[-1].trade_id)
+        elif after is not None:
+            self.bare = max(self.bare, after)
+        missed = not rows and self.seen is not None and (after is None or after > self.seen)
+        if missed or (self.seen is not None and self.seen < self.bare):
+            raise BadResponse(
+                f"{self.client.exchange} says that there are no trades of {self.market['symbol']} "
+                f"where it gave trade {self.seen}; try again"
+            )
+        return rows
+
+    def _answer(self, after: int | None, limit: int) -> list[_Trade]:
         where = {} if after is None else {"after": str(after)}
         with (
             self.client.asking(f"trades of {self.market['symbol']}") as ccxt,

@@ -5,7 +5,7 @@ Fields and cursor: Kraken REST API, "Get Recent Trades", 2026; ccxt 4.5.90 cuts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import msgspec
 import polars as pl
@@ -13,7 +13,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse
 from gekko_lab.frames.checks import times_of
 from gekko_lab.sources.source import TradeCursor, TradePage
-from gekko_lab.sources.trade_rows import trade_frame
+from gekko_lab.sources.trade_rows import confirmed, trade_frame
 
 if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_client import Client
@@ -44,6 +44,9 @@ class _Body(TypedDict, total=False):
     result: dict[str, list[_Trade] | str]
 
 
+Answer: TypeAlias = "tuple[list[_Trade], str, pl.DataFrame]"
+"""Rows, the cursor that is told, and the rows as a table."""
+
 _BODY = msgspec.json.Decoder(_Body, strict=False)
 
 
@@ -60,9 +63,20 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     which whoever joins the pages leaves out.
     """
     start = cursor.time * _MS - _ROUNDED if cursor.id is None else int(cursor.id)
-    rows, last, frame = _ask(client, market, start - 1)
+    rows, last, frame = confirmed(
+        lambda: _ask(client, market, start - 1),
+        lambda answer: [row.id for row in answer[0] if row.id is not None],
+        TRADE_PAGE,
+    )
     if cursor.id is None:
         frame = frame.filter(times_of(frame) >= cursor.time)
+    elif not rows or _nanoseconds(rows[0]) > start + _ROUNDED:
+        raise BadResponse(
+            f"{client.exchange} left out the trade of {market['symbol']} at its own cursor "
+            f"{start}, which came already; try again"
+        )
+    if not rows:
+        rows, last, frame = _behind_nothing(client, market, start - 1, cursor.time)
     if not rows:
         return TradePage(frame, None)
     newest = _cursor_of(rows[-1], last)
@@ -77,13 +91,22 @@ def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> Trade
     return TradePage(frame, None)
 
 
-def _ask(
-    client: Client, market: dict[str, Any], since: int
-) -> tuple[list[_Trade], str, pl.DataFrame]:
-    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
-        body = ccxt.publicGetTrades(
-            {"pair": market["id"], "since": str(max(0, since)), "count": TRADE_PAGE}
+def _behind_nothing(client: Client, market: dict[str, Any], start: int, time: int) -> Answer:
+    """Ask again where no trade is said to follow; the newest one shows when that is wrong."""
+    rows, last, frame = _ask(client, market, start)
+    newest = rows or _ask(client, market, None)[0]
+    if not rows and newest and _milliseconds(newest[-1]) >= time:
+        raise BadResponse(
+            f"{client.exchange} says that no trades of {market['symbol']} follow, and has newer "
+            "ones; try again"
         )
+    return rows, last, frame.filter(times_of(frame) >= time)
+
+
+def _ask(client: Client, market: dict[str, Any], since: int | None) -> Answer:
+    where = {} if since is None else {"since": str(max(0, since))}
+    with client.asking(f"trades of {market['symbol']}") as ccxt, client.decoding(_BODY.decode):
+        body = ccxt.publicGetTrades({"pair": market["id"], "count": TRADE_PAGE, **where})
         rows, last = _read(body)
         return rows, last, _frame(rows)
 

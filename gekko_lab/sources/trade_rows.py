@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import polars as pl
 
+from gekko_lab.errors import BadResponse
 from gekko_lab.frames.schemas import SIDE, TIME, TRADES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+Page = TypeVar("Page")
 
 
 def trade_frame(
@@ -40,3 +44,44 @@ def trade_frame(
         "amount": pl.Series(amounts, dtype=pl.Float64),
     }
     return pl.DataFrame(columns, schema=TRADES)
+
+
+def confirmed(
+    ask: Callable[[], Page],
+    ids_of: Callable[[Page], list[int]],
+    most: int,
+    before: int | None = None,
+) -> Page:
+    """Give an answer that was asked for again where trades may be missing inside of it.
+
+    Ids that leave out no more than the page has room for may be trades that were lost; of a full
+    page none can be. What two answers leave out alike doesn't exist.
+
+    Parameters
+    ----------
+    ask
+        Asks for the page.
+    ids_of
+        Gives the ids in an answer, in any order.
+    most
+        How many rows a page has at most.
+    before
+        The id that the page follows, where that is known.
+    """
+    page = ask()
+    first = ids_of(page)
+    if not _may_lack(first, most, before):
+        return page
+    again = ask()
+    second = ids_of(again)
+    if set(second) >= set(first):
+        return again
+    if set(second) <= set(first):
+        return page
+    raise BadResponse("two answers leave out different trades of one page; try again")
+
+
+def _may_lack(ids: list[int], most: int, before: int | None) -> bool:
+    known = np.sort(np.array(ids if before is None else [before, *ids], dtype=np.int64))
+    holes = np.diff(known) - 1
+    return bool(np.any((holes > 0) & (holes <= most - len(ids))))
