@@ -89,7 +89,7 @@ def collect_ranges(
     spans
         Ranges of open times on the timeframe's grid, in order.
     report, keep, n_jobs
-        As in `collect`; `keep` is called by one thread at a time.
+        As in `collect`; `keep` is called by several threads.
     """
     if series.paging.newest_only:
         return _newest(series, spans, keep)
@@ -97,7 +97,6 @@ def collect_ranges(
         check_reach(series, span, None)
     hopeless: list[SourceError] = []
     rows = _Sum(report)
-    keep = keep and _locked(keep)
 
     def walk(part: Span) -> Walk:
         return Walk(series, part, rows, keep, hopeless=hopeless)
@@ -216,16 +215,6 @@ def _joined(span: Span, found: list[Collection]) -> Collection:
         [end for part in found for end in part.ends],
         max((part.latest for part in found if part.latest is not None), default=None),
     )
-
-
-def _locked(keep: Keep) -> Keep:
-    lock = threading.Lock()
-
-    def kept(*page: object) -> bool:
-        with lock:
-            return keep(*page)  # type: ignore[arg-type]
-
-    return kept
 
 
 class _Sum:

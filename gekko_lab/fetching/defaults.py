@@ -41,20 +41,20 @@ def held_at(exchange: str | Source) -> Source:
 
 def check_jobs(n_jobs: object) -> None:
     """Raise unless that is how many pages may be asked for at a time."""
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
-        raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
-    if not 1 <= n_jobs <= _MOST_JOBS:
+    if not 1 <= _whole(n_jobs) <= _MOST_JOBS:
         raise InvalidArgument(f"n_jobs={n_jobs}: ask for 1 to {_MOST_JOBS} pages at a time")
 
 
 def check_tasks(n_jobs: object) -> None:
     """Raise unless that is how many series may be fetched at a time, as joblib counts."""
-    if n_jobs is None:
-        return
+    if n_jobs is not None and not _whole(n_jobs):
+        raise InvalidArgument("n_jobs=0: ask for one or more at a time, or -1 for one a processor")
+
+
+def _whole(n_jobs: object) -> int:
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
         raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
-    if not n_jobs:
-        raise InvalidArgument("n_jobs=0: ask for one or more at a time, or -1 for one a processor")
+    return n_jobs
 
 
 @contextmanager

@@ -269,6 +269,8 @@ class _Walk:
     def _explained(self, found: Collection) -> Explained:
         """Give the table of what is missing, and let the log know what will stay so."""
         gaps = explain(self.series, found)
+        if gaps.is_empty():
+            return Explained(gaps, gaps)
         early = pl.col("reason") == "before_listing"
         if gaps.select(early.any()).item() and self._has_begun(found.span):
             inside = "outage" if self.series.paging.dense else "no_trades"
