@@ -27,6 +27,8 @@ OURS, BASE = "gekko_lab_polars", "ccxt_loop"
 CONTENDERS = {
     OURS: "gekko_lab",
     "gekko_lab_pandas": "gekko_lab",
+    "gekko_lab_unlogged": "gekko_lab",
+    "gekko_lab_again": "gekko_lab",
     BASE: "gekko_lab",
     "vectorbt_data": "vectorbt",
 }

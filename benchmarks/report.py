@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from races import Race
 
 _NAMES = {
-    "gekko_lab_polars": "gekko_lab, polars",
-    "gekko_lab_pandas": "gekko_lab, pandas",
+    "gekko_lab_polars": "gekko_lab, polars, and in the data log",
+    "gekko_lab_pandas": "gekko_lab, pandas, and in the data log",
+    "gekko_lab_unlogged": "gekko_lab, polars, not logged",
+    "gekko_lab_again": "gekko_lab, polars, from the data log",
     "ccxt_loop": "ccxt loop, pandas",
     "vectorbt_data": "vectorbt, pandas",
 }
@@ -47,7 +49,7 @@ def _fetch_table(result: dict[str, Any]) -> str:
                 title,
                 _times(base["wall_s"] / mine["wall_s"]),
                 *(
-                    _times(mine[key] / base[key]) if key in mine else "as ccxt"
+                    _times(mine[key] / base[key]) if key in mine else ""
                     for key in ("cpu_s", "decode_cpu_s", "peak_bytes")
                 ),
             ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 import task
 
+from gekko_lab.fetching import logged, supply  # noqa: F401 (a fetch loads them; here imports)
 from gekko_lab.fetching.candles import fetch
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.sources import (  # a fetch loads them; here they count as imports
@@ -21,6 +22,8 @@ from gekko_lab.sources.ccxt_market_data import CcxtMarketData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+
+PACKAGES = ("gekko-lab", "ccxt", "polars", "msgspec")
 
 _WIDTH = Timeframe.parse("1m")
 
@@ -79,4 +82,4 @@ def columns(table: pl.DataFrame) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    task.run(fetched, decoded, columns, "gekko-lab", "ccxt", "polars", "msgspec")
+    task.run(fetched, decoded, columns, *PACKAGES)

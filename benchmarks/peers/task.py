@@ -68,8 +68,7 @@ def run(
     *packages: str,
 ) -> None:
     """Do what the command line says, `fetch` or `decode`, and print what it took."""
-    work, told = sys.argv[1:]
-    task = Task(**json.loads(told))
+    work, task = sys.argv[1], told()
     meter = Meter()
     if work == "fetch":
         with meter.running():
@@ -86,6 +85,11 @@ def run(
         "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
     }
     print(json.dumps(line))
+
+
+def told() -> Task:
+    """Give the task that the command line tells."""
+    return Task(**json.loads(sys.argv[2]))
 
 
 def pandas_columns(table: Any) -> dict[str, Any]:  # noqa: ANN401 (one of two libraries)
