@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 import orjson
 import requests
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from gekko_lab.errors import BadResponse, RateLimited, SourceTimeout
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SUCCESS = range(200, 300)
 _CHUNK = 1 << 16
+_PASSED = {"timeout", "proxies", "verify", "cert"}
 
 
 class Client:
@@ -196,11 +198,13 @@ def _check_body(text: str, exchange: str) -> None:
 class _DeadlineSession(requests.Session):
     """A session whose timeout is for the whole request, not for each read of it."""
 
-    def request(self, *args: Any, **options: Any) -> requests.Response:
+    def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
         """Send a request and read its body before the deadline."""
         timeout = options.get("timeout") or 10.0
         deadline = time.monotonic() + timeout
-        response = super().request(*args, **{**options, "stream": True})
+        response = None if args else self._asked_plainly(method, url, **options)
+        if response is None:
+            response = super().request(method, url, *args, **{**options, "stream": True})
         try:
             body = b"".join(_chunks(response, deadline, timeout))
         except BaseException:
@@ -209,6 +213,34 @@ class _DeadlineSession(requests.Session):
         response._content = body  # noqa: SLF001
         response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         response.raw.release_conn()
+        return response
+
+    def _asked_plainly(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Any = None,
+        data: Any = None,
+        files: Any = None,
+        **options: Any,
+    ) -> requests.Response | None:
+        """Send what needs no preparing: that alone takes longer than the whole exchange of bytes.
+
+        None where there is more to it: cookies, other settings, a body, a redirect. ccxt throws
+        cookies away before each request.
+        """
+        plain = not (data or files or self.cookies or self.auth or self.params or self.trust_env)
+        if method != "GET" or not plain or not url.isascii() or set(options) - _PASSED:
+            return None
+        request = requests.PreparedRequest()
+        request.method, request.url, request.hooks = method, url, default_hooks()
+        request.headers = CaseInsensitiveDict({**self.headers, **(headers or {})})
+        sent = {"proxies": {}, "verify": self.verify, "cert": self.cert, **options}
+        response = self.get_adapter(url).send(request, **sent, stream=True)
+        if response.is_redirect:
+            response.close()
+            return None
         return response
 
 

@@ -491,3 +491,47 @@ def test_without_rate_limit_the_budget_is_not_asked():
     client.ccxt.publicGetPing()
     client.close()
     assert budget.acquired == budget.learned == []
+
+
+class _Moved(BaseHTTPRequestHandler):
+    """Sends one path on to another, and tells what headers came."""
+
+    def do_GET(self):
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/here")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        body = orjson.dumps({"path": self.path, "headers": dict(self.headers)})
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *told):
+        """Say nothing."""
+
+
+@pytest.fixture
+def moved():
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Moved) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("path", ["/here", "/moved"])
+def test_a_plain_request_comes_back_like_one_of_requests_itself(moved, path):
+    client = Client("binance", {"enableRateLimit": False})
+    try:
+        with client.asking("it") as ccxt:
+            ours = ccxt.fetch(moved + path, "GET", {"X-Mine": "1"})
+        theirs = requests.get(moved + path, headers={"X-Mine": "1"}, timeout=10).json()
+    finally:
+        client.close()
+    assert ours["path"] == theirs["path"] == "/here"
+    assert ours["headers"]["X-Mine"] == "1"
+    assert {"Host", "Accept", "Accept-Encoding", "User-Agent"} <= set(ours["headers"])
