@@ -1,42 +1,64 @@
 """How the columns of a file are stored.
 
-Decided: zstd level 3, times and counts as differences, ids as what they add to the one before, and
-floats as they are. Ids stay text although numbers would take 0.3 bytes less and half the time:
-other programs read all files of a kind as one table, which needs one type for a column, and not
-all exchanges number their trades. A dictionary is for what has few values. Prices get one where
-ticks are coarse (2,300 prices in a month of candles: 1.5 in place of 1.7 bytes each, read in 40 %
-of the time), and not where they are fine (28 in place of 19 bytes a candle); the prices of trades
-rest, so that zstd alone does better. Whole numbers of ticks would be smaller, but change the last
-bit of a price in some readers. Byte-stream-split made files a quarter larger.
-"""
+Decided: times and counts as differences, ids as what they add to the one before, and floats as they
+are. Ids stay text although numbers would take 0.3 bytes less and half the time: other programs read
+all files of a kind as one table, which needs one type for a column, and not all exchanges number
+their trades. A dictionary is for what has few values; the prices of candles get one where ticks are
+coarse (2,300 prices in a month: 2.3 in place of 2.4 bytes each, read in less time), and not where
+they are fine (4.9 in place of 3.4). Whole numbers of ticks would be smaller, but change the last bit
+of a price in some readers. Byte-stream-split made files half as large again.
+TODO"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import polars as pl
+
+from gekko_lab.frames.schemas import CANDLES, PRINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ROW_GROUP = 131_072
+CANDLE_GROUP = 22_320
 
 _DIFFERENCES = {
     "timestamp": "DELTA_BINARY_PACKED",
     "trade_count": "DELTA_BINARY_PACKED",
     "id": "DELTA_BYTE_ARRAY",
 }
+_LEVEL = 3  # of zstd
 _FEW_VALUES = ("side", "level")
 _PRICES = ("open", "high", "low", "close")
-_ROWS_A_VALUE = 5  # at least, for a dictionary to pay
+_HALF = ("open", "close")
+_ROWS_A_PRICE = 2  # at least, for a dictionary of prices to pay
+_ROWS_AN_AMOUNT = 5
+
+
+def to_table(frame: pl.DataFrame) -> pa.Table:
+    """Give the rows as pyarrow writes them, with what can't be null marked as such."""
+    table = frame.to_arrow()
+    sure = _never_null(frame.columns)
+    fields = [each.with_nullable(each.name not in sure) for each in table.schema]
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
 
 
 def writer_options(frame: pl.DataFrame) -> dict[str, Any]:
     """Give what pyarrow's writer is told for these rows."""
     names = frame.columns
     few = [name for name in _FEW_VALUES if name in names]
-    if "close" in names and _repeats(frame, "close"):
-        few += _PRICES
-    if "amount" in names and _repeats(frame, "amount"):
+    quick: Collection[str] = ()
+    if "close" in names:
+        coarse = _repeats(frame.head(CANDLE_GROUP), "close", _ROWS_A_PRICE)
+        few += _PRICES if coarse else ()
+        quick = _PRICES if coarse else _HALF
+    if "amount" in names and _repeats(frame, "amount", _ROWS_AN_AMOUNT):
         few.append("amount")
     return {
-        "compression": "zstd",
-        "compression_level": 3,
+        "compression": {name: "lz4" if name in quick else "zstd" for name in names},
+        "compression_level": {name: _LEVEL for name in names if name not in quick},
         "use_dictionary": few or False,
         "dictionary_pagesize_limit": len(frame) * 8 + 1,  # what was chosen stays chosen
         "column_encoding": {name: kind for name, kind in _DIFFERENCES.items() if name in names},
@@ -44,6 +66,12 @@ def writer_options(frame: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _repeats(frame: pl.DataFrame, name: str) -> bool:
+def _never_null(names: Collection[str]) -> Collection[str]:
+    if "close" in names:
+        return CANDLES.names()
+    return PRINTS.names() if "id" in names else ["timestamp"]
+
+
+def _repeats(frame: pl.DataFrame, name: str, rows: int) -> bool:
     values = int(frame.select(pl.col(name).approx_n_unique()).item())
-    return values * _ROWS_A_VALUE <= len(frame)
+    return values * rows <= len(frame)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FOOTER = b"gekko_lab"
 FORMAT = 1
+UNSEALED = "00000000"
+"""What stands where the checksum of a whole file will be."""
 
 _MAGIC = b"PAR1"
 _END = 8  # the length of Parquet's footer, and its mark
@@ -56,6 +58,7 @@ class Footer:
         """Give what the footer of the file holds."""
         content = {
             "format": FORMAT,
+            "seal": UNSEALED,
             **self.about,
             "rows": self.rows,
             "first": self.first,
@@ -71,6 +74,7 @@ class Footer:
         """Read what `to_json` gave."""
         found = parse(content)
         del found["format"]
+        found.pop("seal", None)  # older files have none
         fields = {name: found.pop(name) for name in ("rows", "first", "last", "checksum")}
         ledger = Ledger.from_json(found.pop("coverage"))
         return cls(**fields, ledger=ledger, provenance=found.pop("provenance"), about=found)
@@ -102,15 +106,25 @@ def quick(file: Path | str) -> bytes | None:
             tail = _last(descriptor, size, length)
     finally:
         os.close(descriptor)
-    found = _FIELD.search(tail, max(0, len(tail) - length))
-    if not length or found is None:
+    place = _located(tail, length)
+    return None if place is None else tail[slice(*place)]
+
+
+def locate(content: bytes | bytearray) -> tuple[int, int] | None:
+    """Give where our part of the footer begins and ends in a whole file, if it is easily found."""
+    return _located(content, _footer_length(content, len(content)))
+
+
+def _located(tail: bytes | bytearray, length: int) -> tuple[int, int] | None:
+    found = _FIELD.search(tail, max(0, len(tail) - length)) if length else None
+    if found is None:
         return None
     start = found.end() - 1
-    content = tail[start : start + _number(found[1])]
-    return content if content.endswith(b"}") else None
+    end = start + _number(found[1])
+    return (start, end) if tail[end - 1 : end] == b"}" else None
 
 
-def _footer_length(tail: bytes, size: int) -> int:
+def _footer_length(tail: bytes | bytearray, size: int) -> int:
     """Give how many bytes Parquet's footer takes with its end, or 0 where there is none."""
     if tail[-len(_MAGIC) :] != _MAGIC or size < _END:
         return 0
