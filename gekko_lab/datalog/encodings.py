@@ -19,20 +19,20 @@ import polars as pl
 from gekko_lab.frames.schemas import CANDLES, PRINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 ROW_GROUP = 131_072
-CANDLE_GROUP = 22_320
+CANDLE_GROUP = 44_640
 
 _DIFFERENCES = {
     "timestamp": "DELTA_BINARY_PACKED",
     "trade_count": "DELTA_BINARY_PACKED",
     "id": "DELTA_BYTE_ARRAY",
 }
-_LEVEL = 3  # of zstd
+_ZSTD = 3
+_LZ4 = {**dict.fromkeys(("open", "high", "low", "close"), 2), "volume": 3}
 _FEW_VALUES = ("side", "level")
 _PRICES = ("open", "high", "low", "close")
-_HALF = ("open", "close")
 _ROWS_A_PRICE = 2  # at least, for a dictionary of prices to pay
 _ROWS_AN_AMOUNT = 5
 
@@ -49,16 +49,14 @@ def writer_options(frame: pl.DataFrame) -> dict[str, Any]:
     """Give what pyarrow's writer is told for these rows."""
     names = frame.columns
     few = [name for name in _FEW_VALUES if name in names]
-    quick: Collection[str] = ()
-    if "close" in names:
-        coarse = _repeats(frame.head(CANDLE_GROUP), "close", _ROWS_A_PRICE)
-        few += _PRICES if coarse else ()
-        quick = _PRICES if coarse else _HALF
+    quick: Mapping[str, int] = _LZ4 if "close" in names else {}
+    if quick and _repeats(frame.head(CANDLE_GROUP), "close", _ROWS_A_PRICE):
+        few += _PRICES
     if "amount" in names and _repeats(frame, "amount", _ROWS_AN_AMOUNT):
         few.append("amount")
     return {
         "compression": {name: "lz4" if name in quick else "zstd" for name in names},
-        "compression_level": {name: _LEVEL for name in names if name not in quick},
+        "compression_level": {name: quick.get(name, _ZSTD) for name in names},
         "use_dictionary": few or False,
         "dictionary_pagesize_limit": len(frame) * 8 + 1,  # what was chosen stays chosen
         "column_encoding": {name: kind for name, kind in _DIFFERENCES.items() if name in names},
