@@ -64,12 +64,12 @@ def read_footer(file: Path) -> Footer:
         When it can't be read.
     """
     with _damage_named(file):
-        content = footers.quick(file)
+        content, _ = footers.quick(file)
         return _footer(pq.read_metadata(file)) if content is None else Footer.from_json(content)
 
 
-def read_facts(file: Path | str) -> tuple[int, int, int]:
-    """Give how many rows a file says it has, and their first and last time.
+def read_facts(file: Path | str) -> tuple[tuple[int, int, int], int]:
+    """Give how many rows a file says it has and their first and last time, and the file's size.
 
     Raises
     ------
@@ -77,12 +77,12 @@ def read_facts(file: Path | str) -> tuple[int, int, int]:
         When it can't be read.
     """
     with _damage_named(file):
-        content = footers.quick(file)
+        content, size = footers.quick(file)
         if content is not None:
             found = footers.parse(content)
-            return found["rows"], found["first"], found["last"]
+            return (found["rows"], found["first"], found["last"]), size
         footer = _footer(pq.read_metadata(file))
-        return footer.rows, footer.first, footer.last
+        return (footer.rows, footer.first, footer.last), size
 
 
 def read(

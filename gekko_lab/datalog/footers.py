@@ -91,8 +91,8 @@ def parse(content: bytes) -> dict[str, Any]:
     return found
 
 
-def quick(file: Path | str) -> bytes | None:
-    """Give the content of our part of a Parquet file's footer, or None if it isn't easily found.
+def quick(file: Path | str) -> tuple[bytes | None, int]:
+    """Give our part of a Parquet file's footer, or None if it isn't easily found, and the file's size.
 
     Parquet's footer as a whole takes several times as long to read. Whoever gets None reads it that
     way, and learns what is wrong.
@@ -107,7 +107,7 @@ def quick(file: Path | str) -> bytes | None:
     finally:
         os.close(descriptor)
     place = _located(tail, length)
-    return None if place is None else tail[slice(*place)]
+    return (None if place is None else tail[slice(*place)]), size
 
 
 def locate(content: bytes | bytearray) -> tuple[int, int] | None:
@@ -133,11 +133,12 @@ def _footer_length(tail: bytes | bytearray, size: int) -> int:
 
 
 def _last(descriptor: int, size: int, wanted: int) -> bytes:
-    os.lseek(descriptor, max(0, size - wanted), os.SEEK_SET)
-    parts = []
-    while part := os.read(descriptor, wanted):
-        parts.append(part)
-    return b"".join(parts)
+    start = max(0, size - wanted)
+    os.lseek(descriptor, start, os.SEEK_SET)
+    tail = os.read(descriptor, size - start)
+    while len(tail) < size - start and (part := os.read(descriptor, size - start - len(tail))):
+        tail += part
+    return tail
 
 
 def _number(varint: bytes) -> int:
