@@ -3,18 +3,26 @@
 Decided: times and counts as differences, ids as what they add to the one before, and floats as they
 are. Ids stay text although numbers would take 0.3 bytes less and half the time: other programs read
 all files of a kind as one table, which needs one type for a column, and not all exchanges number
-their trades. A dictionary is for what has few values; the prices of candles get one where ticks are
-coarse (2,300 prices in a month: 2.3 in place of 2.4 bytes each, read in less time), and not where
-they are fine (4.9 in place of 3.4). Whole numbers of ticks would be smaller, but change the last bit
-of a price in some readers. Byte-stream-split made files half as large again.
-TODO"""
+their trades. Whole numbers of ticks would be smaller, but change the last bit of a price in some
+readers. Byte-stream-split made files half as large again. What can't be null is marked so, which
+spares readers a look at each value: a seventh of their time.
+
+Candles are written once and read often, so prices and volume are lz4: unpacking a year of a column
+takes 1 ms, where zstd takes 3 to 5. Levels 2 and 3 are read as fast as level 1 and written about
+as fast as zstd 3. They make 4.1 to 4.6 bytes of a fine price instead of 3.4 to 3.7, and 5.0 to 5.6
+of a volume instead of 4.4 to 5.0. All else is read less and stays with zstd 3.
+
+A dictionary is for what has few values. Prices get one where half of them or more repeat: 2.4 bytes
+a price instead of 3.5 with lz4, and no slower. Where ticks are fine it would cost (5.4 instead of
+4.1), as for the prices of trades, which rest, so that zstd alone does better.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import polars as pl
+import pyarrow as pa
 
 from gekko_lab.frames.schemas import CANDLES, PRINTS
 

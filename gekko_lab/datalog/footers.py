@@ -92,7 +92,7 @@ def parse(content: bytes) -> dict[str, Any]:
 
 
 def quick(file: Path | str) -> tuple[bytes | None, int]:
-    """Give our part of a Parquet file's footer, or None if it isn't easily found, and the file's size.
+    """Give our part of a file's footer, or None if it isn't easily found, and the file's size.
 
     Parquet's footer as a whole takes several times as long to read. Whoever gets None reads it that
     way, and learns what is wrong.

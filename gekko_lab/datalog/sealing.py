@@ -1,10 +1,11 @@
 """Files that are read whole: all their bytes are checked, and polars unpacks them in one call.
 
-Decided: the footer of a file holds a checksum of all its bytes, its seal, computed with zeros in the
-seal's place. Checking it costs as much as pyarrow's look at each page and covers the footers too.
-Then polars, which checks nothing, may unpack many files at once. It does so on all cores, where
-Python's threads over pyarrow wait for one another. What is checked are the bytes that are unpacked,
-so that no file can change in between. Text polars unpacks more slowly, so trades stay with pyarrow.
+Decided: the footer of a file holds a checksum of all its bytes, its seal, computed with zeros in
+the seal's place. Checking it costs as much as pyarrow's look at each page and covers the footers
+too. Then polars, which checks nothing, may unpack many files at once. It does so on all cores,
+where Python's threads over pyarrow wait for one another. What is checked are the bytes that are
+unpacked, so that no file can change in between. Text polars unpacks more slowly, so trades stay
+with pyarrow.
 """
 
 from __future__ import annotations
