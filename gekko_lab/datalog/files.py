@@ -122,8 +122,9 @@ def read_all(
     if kind not in _NUMBERS or (span is not None and len(files) <= _FEW):
         return _read_parts(files, schema, span)
     frames, told = list[pl.DataFrame](), list[Footer]()
-    for batch in sealing.batches(files):
-        read = sealing.read_batch(batch, schema) or _read_parts(batch, schema, None)
+    for start in range(0, len(files), sealing.MOST):
+        batch = files[start : start + sealing.MOST]
+        read = sealing.read_sealed(batch, schema) or _read_parts(batch, schema, None)
         frames.append(read[0])
         told += read[1]
     frame = pl.concat(frames)

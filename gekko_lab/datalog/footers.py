@@ -99,15 +99,23 @@ def quick(file: Path | str) -> tuple[bytes | None, int]:
     """
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        size = os.fstat(descriptor).st_size
-        tail = _last(descriptor, size, _LIKELY)
-        length = _footer_length(tail, size)
-        if length > len(tail):
-            tail = _last(descriptor, size, length)
+        content, _, size = find(descriptor)
     finally:
         os.close(descriptor)
+    return content, size
+
+
+def find(descriptor: int) -> tuple[bytes | None, int, int]:
+    """Give our part of an open file's footer as `quick`, where it begins, and the file's size."""
+    size = os.fstat(descriptor).st_size
+    tail = _last(descriptor, size, _LIKELY)
+    length = _footer_length(tail, size)
+    if length > len(tail):
+        tail = _last(descriptor, size, length)
     place = _located(tail, length)
-    return (None if place is None else tail[slice(*place)]), size
+    if place is None:
+        return None, 0, size
+    return tail[slice(*place)], size - len(tail) + place[0], size
 
 
 def locate(content: bytes | bytearray) -> tuple[int, int] | None:
