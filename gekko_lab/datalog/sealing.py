@@ -4,8 +4,8 @@ Decided: the footer of a file holds a checksum of all its bytes, its seal, compu
 the seal's place. Checking it costs as much as pyarrow's look at each page and covers the footers
 too. Then polars, which checks nothing, may unpack many files at once. It does so on all cores,
 where Python's threads over pyarrow wait for one another. It is given the open files that were
-checked, so that none is replaced in between; giving it their bytes would take a quarter longer. Text
-polars unpacks more slowly, so trades stay with pyarrow.
+checked, so that none is replaced in between; giving it their bytes would take a quarter longer.
+Text polars unpacks more slowly, so trades stay with pyarrow.
 """
 
 from __future__ import annotations
