@@ -58,14 +58,10 @@ def likely_stores(
         names = product(*(each or [""] for each in wanted))
         keys = sorted({Key.of(kind, one, two, three or None) for one, two, three in names})
     else:
-        keys = [
-            key
-            for key in find_keys(root, kinds)
-            if all(
-                names is None or value in names
-                for value, names in zip(key.names(), wanted, strict=True)
-            )
-        ]
+        keys = find_keys(root, kinds)
+        for place, named in enumerate(wanted):
+            if named is not None:
+                keys = [key for key in keys if key.names()[place] in named]
     return [Store(key, root) for key in keys]
 
 

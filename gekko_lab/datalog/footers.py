@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FOOTER = b"gekko_lab"
 FORMAT = 1
+UNSEALED = "00000000"
+"""What stands where the checksum of a whole file will be."""
 
 _MAGIC = b"PAR1"
 _END = 8  # the length of Parquet's footer, and its mark
@@ -56,6 +58,7 @@ class Footer:
         """Give what the footer of the file holds."""
         content = {
             "format": FORMAT,
+            "seal": UNSEALED,
             **self.about,
             "rows": self.rows,
             "first": self.first,
@@ -71,6 +74,7 @@ class Footer:
         """Read what `to_json` gave."""
         found = parse(content)
         del found["format"]
+        found.pop("seal", None)  # older files have none
         fields = {name: found.pop(name) for name in ("rows", "first", "last", "checksum")}
         ledger = Ledger.from_json(found.pop("coverage"))
         return cls(**fields, ledger=ledger, provenance=found.pop("provenance"), about=found)
@@ -87,30 +91,48 @@ def parse(content: bytes) -> dict[str, Any]:
     return found
 
 
-def quick(file: Path | str) -> bytes | None:
-    """Give the content of our part of a Parquet file's footer, or None if it isn't easily found.
+def quick(file: Path | str) -> tuple[bytes | None, int]:
+    """Give our part of a file's footer, or None if it isn't easily found, and the file's size.
 
     Parquet's footer as a whole takes several times as long to read. Whoever gets None reads it that
     way, and learns what is wrong.
     """
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        size = os.fstat(descriptor).st_size
-        tail = _last(descriptor, size, _LIKELY)
-        length = _footer_length(tail, size)
-        if length > len(tail):
-            tail = _last(descriptor, size, length)
+        content, _, size = find(descriptor)
     finally:
         os.close(descriptor)
-    found = _FIELD.search(tail, max(0, len(tail) - length))
-    if not length or found is None:
+    return content, size
+
+
+def find(descriptor: int) -> tuple[bytes | None, int, int]:
+    """Give our part of an open file's footer as `quick`, where it begins, and the file's size."""
+    size = os.fstat(descriptor).st_size
+    tail = _last(descriptor, size, _LIKELY)
+    length = _footer_length(tail, size)
+    if length > len(tail):
+        tail = _last(descriptor, size, length)
+    place = _located(tail, length)
+    if place is None:
+        return None, 0, size
+    return tail[slice(*place)], size - len(tail) + place[0], size
+
+
+def locate(content: bytes | bytearray) -> tuple[int, int] | None:
+    """Give where our part of the footer begins and ends in a whole file, if it is easily found."""
+    return _located(content, _footer_length(content, len(content)))
+
+
+def _located(tail: bytes | bytearray, length: int) -> tuple[int, int] | None:
+    found = _FIELD.search(tail, max(0, len(tail) - length)) if length else None
+    if found is None:
         return None
     start = found.end() - 1
-    content = tail[start : start + _number(found[1])]
-    return content if content.endswith(b"}") else None
+    end = start + _number(found[1])
+    return (start, end) if tail[end - 1 : end] == b"}" else None
 
 
-def _footer_length(tail: bytes, size: int) -> int:
+def _footer_length(tail: bytes | bytearray, size: int) -> int:
     """Give how many bytes Parquet's footer takes with its end, or 0 where there is none."""
     if tail[-len(_MAGIC) :] != _MAGIC or size < _END:
         return 0
@@ -119,11 +141,12 @@ def _footer_length(tail: bytes, size: int) -> int:
 
 
 def _last(descriptor: int, size: int, wanted: int) -> bytes:
-    os.lseek(descriptor, max(0, size - wanted), os.SEEK_SET)
-    parts = []
-    while part := os.read(descriptor, wanted):
-        parts.append(part)
-    return b"".join(parts)
+    start = max(0, size - wanted)
+    os.lseek(descriptor, start, os.SEEK_SET)
+    tail = os.read(descriptor, size - start)
+    while len(tail) < size - start and (part := os.read(descriptor, size - start - len(tail))):
+        tail += part
+    return tail
 
 
 def _number(varint: bytes) -> int:

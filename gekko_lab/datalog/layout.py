@@ -100,11 +100,7 @@ class Key:
     @property
     def period(self) -> Timeframe | None:
         """How much time one file holds; None means all."""
-        if self.width is None:
-            return Timeframe(1, "d")
-        if self.width.shortest < 5 * MINUTE:
-            return Timeframe(1, "M")
-        return Timeframe(1, "y") if self.width.shortest < 4 * HOUR else None
+        return _period_of(self.timeframe)
 
     def period_at(self, time: int) -> Span:
         """Give the range that the file with this time holds."""
@@ -123,8 +119,7 @@ class Key:
 
     def period_named(self, name: str) -> Span | None:
         """Give the period of a file by its name, or None if it is none of ours."""
-        span = _period_named(name, None if self.period is None else self.period.unit)
-        return span if span is not None and self.file_name(span) == name else None
+        return _period_named(name, self.period)
 
     def names(self) -> tuple[str, str, str]:
         """Give exchange, symbol and timeframe."""
@@ -134,16 +129,29 @@ class Key:
         return " ".join(filter(None, (self.exchange, self.symbol, self.timeframe or self.kind)))
 
 
+@lru_cache(maxsize=256)
+def _period_of(timeframe: str) -> Timeframe | None:
+    if not timeframe:
+        return Timeframe(1, "d")
+    shortest = Timeframe.parse(timeframe).shortest
+    if shortest < 5 * MINUTE:
+        return Timeframe(1, "M")
+    return Timeframe(1, "y") if shortest < 4 * HOUR else None
+
+
 @lru_cache(maxsize=4096)
-def _period_named(name: str, unit: str | None) -> Span | None:
-    if unit is None:
-        return Span(0, END)
+def _period_named(name: str, period: Timeframe | None) -> Span | None:
+    if period is None:
+        return Span(0, END) if name == f"{_ALL}.parquet" else None
+    form = f"{_FORMATS[period.unit]}.parquet"
     try:
-        begin = datetime.strptime(name, f"{_FORMATS[unit]}.parquet").replace(tzinfo=UTC)
+        begin = datetime.strptime(name, form).replace(tzinfo=UTC)
     except ValueError:
         return None
     since = int(begin.timestamp()) * 1000
-    return Span(since, Timeframe(1, unit).next(since)) if since >= 0 else None
+    if since < 0 or begin.strftime(form) != name:
+        return None
+    return Span(since, period.next(since))
 
 
 def identity_of(exchange: object) -> str:
@@ -159,7 +167,7 @@ def find_keys(root: Path, kinds: Iterable[Kind] = KINDS) -> list[Key]:
             for exchange_folder, exchange in _decoded(base, "exchange"):
                 for folder, symbol in _decoded(exchange_folder, "symbol"):
                     found.update(_keys_in(folder, kind, exchange, symbol))
-    return sorted(found)
+    return sorted(found, key=lambda key: (key.kind, *key.names()))
 
 
 def _keys_in(folder: str, kind: Kind, exchange: str, symbol: str) -> Iterator[Key]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -15,8 +16,7 @@ from gekko_lab.frames.schemas import CATALOG
 from gekko_lab.settings import reads_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Collection, Iterable
 
     from gekko_lab.datalog.finding import Some
     from gekko_lab.datalog.layout import Kind
@@ -73,11 +73,10 @@ def catalog_of(stores: Iterable[Store]) -> pl.DataFrame:
 
 
 def _row(store: Store) -> tuple[Any, ...]:
-    found = store.files()
-    facts: dict[Span, Facts] = {span: files.read_facts(file) for span, file in found}
-    size = journal.stamp(store.journal_file)[1]
-    if size > journal.HEADER:
-        facts |= _unfolded(store, dict(found))
+    facts, size = _folded(store)
+    count = len(facts)
+    if store.unfolded_bytes > journal.HEADER:
+        facts |= _unfolded(store, facts)
     rows = sum(count for count, _, _ in facts.values())
     first = min((each for _, each, _ in facts.values() if each is not None), default=None)
     last = max((each for _, _, each in facts.values() if each is not None), default=None)
@@ -86,12 +85,21 @@ def _row(store: Store) -> tuple[Any, ...]:
     if width is not None and first is not None and last is not None:
         lacking = width.between(first, width.next(last)) - rows
     key = store.key
-    size += sum(file.stat().st_size for _, file in found)
     named = (key.kind, key.exchange, key.symbol, key.timeframe or None)
-    return (*named, rows, first, last, lacking, len(found), size)
+    return (*named, rows, first, last, lacking, count, size + store.unfolded_bytes)
 
 
-def _unfolded(store: Store, found: dict[Span, Path]) -> dict[Span, Facts]:
+def _folded(store: Store) -> tuple[dict[Span, Facts], int]:
+    """Give what the files say, and their bytes."""
+    facts: dict[Span, Facts] = {}
+    total = 0
+    for span, name in store.names():
+        facts[span], size = files.read_facts(f"{store.place}{os.sep}{name}")
+        total += size
+    return facts, total
+
+
+def _unfolded(store: Store, folded: Collection[Span]) -> dict[Span, Facts]:
     """Count the periods for which the journal has rows, which takes reading them."""
     pages = store.pending().pages
     if not pages:
@@ -104,8 +112,9 @@ def _unfolded(store: Store, found: dict[Span, Path]) -> dict[Span, Facts]:
         span = store.key.period_at(files.ends(rows)[0])
         part = files.within(rows, span)
         rows = rows.slice(len(part))
-        if span in found:
-            stored, _ = files.read(found[span], kind, columns=columns)
+        if span in folded:
+            file = store.folder / store.key.file_name(span)
+            stored, _ = files.read(file, kind, columns=columns)
             part = merge_rows([stored, part if columns is None else part.select(columns)], kind)
         facts[span] = (len(part), *files.ends(part))
     return facts

@@ -65,6 +65,7 @@ def _encode(field: str, value: str) -> str:
     return f"{field}={encoded}"
 
 
+@lru_cache(maxsize=8192)
 def decode(field: str, folder: str) -> str | None:
     """Give what a folder's name stands for, or None if it is none of ours."""
     start = f"{field}="
@@ -90,6 +91,7 @@ def encode_timeframe(timeframe: str) -> str:
     return f"timeframe={width.count}{'mo' if width.unit == 'M' else width.unit}"
 
 
+@lru_cache(maxsize=256)
 def decode_timeframe(folder: str) -> str | None:
     """Give the timeframe that a folder's name stands for, or None if it is none of ours."""
     name = folder.removeprefix("timeframe=")

@@ -15,6 +15,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -72,9 +73,27 @@ class Store:
     def __init__(self, key: Key, root: Path) -> None:
         self.key = key
         self.root = root
-        self.folder = key.folder(root)
-        self.state = key.state(root)
-        self.journal_file = self.state / "journal"
+        self.unfolded_bytes = 0  # of the journal, when `settled` last looked
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the Parquet files."""
+        return self.key.folder(self.root)
+
+    @cached_property
+    def place(self) -> str:
+        """The folder of the Parquet files as text, for whoever looks into thousands of them."""
+        return os.path.join(self.root, *self.key.parts())  # noqa: PTH118 (a third of the time)
+
+    @cached_property
+    def state(self) -> Path:
+        """The folder of the journal, the lock and of what is set aside."""
+        return self.key.state(self.root)
+
+    @cached_property
+    def journal_file(self) -> Path:
+        """The file of what is not yet folded."""
+        return self.state / "journal"
 
     @property
     def lock_file(self) -> Path:
@@ -83,20 +102,20 @@ class Store:
 
     def files(self, span: Span = ALWAYS) -> list[tuple[Span, Path]]:
         """Find the files whose period touches a range, in order."""
+        return [
+            (period, self.folder / name)
+            for period, name in self.names()
+            if period.since < span.until and span.since < period.until
+        ]
+
+    def names(self) -> list[tuple[Span, str]]:
+        """Find the periods and the names of all files, in order."""
         try:
-            names = os.listdir(self.folder)  # noqa: PTH208 (names are all that is needed)
+            names = os.listdir(self.place)  # noqa: PTH208 (names are all that is needed)
         except FileNotFoundError:
             return []
-        found = [
-            (period, self.folder / name)
-            for name in names
-            if (period := self.key.period_named(name)) is not None
-        ]
-        return sorted(
-            (period, file)
-            for period, file in found
-            if period.since < span.until and span.since < period.until
-        )
+        named = self.key.period_named
+        return sorted((period, name) for name in names if (period := named(name)) is not None)
 
     def exists(self) -> bool:
         """Tell whether anything was ever stored."""
@@ -147,7 +166,7 @@ class Store:
         )
 
     def _look(self, look: Callable[[Store], T], lock: SeriesLock | None) -> tuple[T] | None:
-        before = journal.stamp(self.journal_file)[0]
+        before, self.unfolded_bytes = journal.stamp(self.journal_file)
         try:
             seen = look(self)
         except FileNotFoundError:
