@@ -121,7 +121,7 @@ class Exchange:
             if parcel is not None:
                 self._note(visit, parcel.status, refused=fault.kind in _RATE_FAULTS)
                 return await send(request, parcel)
-        weight = self._dialect.weight(request.path)
+        weight = self._dialect.weight(request.path, query)
         verdict = self._counter.charge(request.remote or "", weight)
         parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
         self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)

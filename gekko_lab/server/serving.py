@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.server.addresses import ccxt_config, ccxt_urls
+from gekko_lab.server.books import Books
 from gekko_lab.server.dialects import ExchangeId, dialect_of, meter_of
 from gekko_lab.server.exchange import Exchange, Request
 from gekko_lab.server.faults import Faults
@@ -222,6 +223,7 @@ def serve(
         page_limit=page_limit,
         weight_limit=weight_limit,
         hours_between=hours_between,
+        books=Books(market, schedule),
     )
     meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)
