@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
@@ -127,8 +127,8 @@ class Fault:
     kind
         What happens.
     path
-        Requests about "candles", "trades", "markets" or "time", whatever the exchange calls them,
-        or whose path begins so, such as "/api/v3/klines"; None for all.
+        Requests about "candles", "trades", "order_book", "ticker", "markets" or "time", whatever
+        the exchange calls them, or whose path begins so, such as "/api/v3/klines"; None for all.
     symbol
         Requests for this symbol, `BTC/USDT` or the exchange's own name, such as `BTCUSDT`,
         `BTC-USDT`, `XBTUSDT`; None for all.
@@ -207,12 +207,28 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
+    """A fault that is being committed.
+
+    Attributes
+    ----------
+    id : int
+        Its number, counted from 0 since all were cleared.
+    fault : Fault
+        The failure.
+    seen : int
+        How many requests or messages fitted.
+    hits : int
+        How many of them met it.
+    """
+
+    id: int
     fault: Fault
     seen: int = 0
     hits: int = 0
 
     def meets(self, *, fits: bool) -> bool:
+        """Count one that fits, or doesn't, and tell whether the fault is committed on it."""
         if not fits:
             return False
         self.seen += 1
@@ -235,25 +251,48 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
+        self._next = 0
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
         """Commit this failure from the next request on."""
+        self.enter(fault)
+
+    def enter(self, *faults: Fault) -> list[Entry]:
+        """Commit these failures from the next request on, and give how they are kept."""
         with self._lock:
-            self._entries.append(_Entry(fault))
+            added = [Entry(id_, fault) for id_, fault in enumerate(faults, self._next)]
+            self._entries += added
+            self._next += len(added)
+            return [replace(entry) for entry in added]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All that are being committed, and how often each has been met."""
+        with self._lock:
+            return [replace(entry) for entry in self._entries]
+
+    def remove(self, id_: int) -> bool:
+        """Commit one of them no longer; tell whether there was one of that number."""
+        with self._lock:
+            kept = [entry for entry in self._entries if entry.id != id_]
+            found = len(kept) < len(self._entries)
+            self._entries = kept
+            return found
 
     def clear(self) -> None:
         """Commit no failures any more."""
         with self._lock:
             self._entries.clear()
+            self._next = 0
 
     def meet(self, path: str, asked: Asked) -> list[tuple[Fault, random.Random]]:
         """Count a request and give the faults that it meets, each with its own chance."""
         with self._lock:
             return [
-                (entry.fault, random.Random(f"{self._seed}:{place}:{entry.hits}"))  # noqa: S311 (no secret)
-                for place, entry in enumerate(self._entries)
+                (entry.fault, random.Random(f"{self._seed}:{entry.id}:{entry.hits}"))  # noqa: S311 (no secret)
+                for entry in self._entries
                 if entry.meets(fits=entry.fault.fits(path, asked))
             ]
 
