@@ -115,6 +115,9 @@ class Books:
 
     def __init__(self, market: MarketData, schedule: Schedule, tapes: Tapes | None = None) -> None:
         self._market = market
+        # asked once: looking at a protocol is slow
+        self._booked = market if isinstance(market, Booked) else None
+        self._quoted = market if isinstance(market, Quoted) else None
         self._schedule = schedule
         self.tapes = tapes or Tapes(schedule)
         self._kept: OrderedDict[tuple[str, int], Book] = OrderedDict()
@@ -133,11 +136,11 @@ class Books:
 
     def best(self, symbol: str, update: int) -> Quote | None:
         """Give the best quotes at the end of an update, the first levels of its book."""
-        if isinstance(self._market, Quoted) and (symbol, update) not in self._kept:
+        if self._quoted is not None and (symbol, update) not in self._kept:
             time = self.moment(symbol, update)
             if time is None:
                 return None
-            times, rows = self._quotes(symbol, time // MINUTE)
+            times, rows = self._quotes(self._quoted, symbol, time // MINUTE)
             place = int(np.searchsorted(times, time, "right"))
             if place:
                 bid, ask, bid_amount, ask_amount = rows[place - 1]
@@ -172,8 +175,8 @@ class Books:
         time = self.moment(symbol, update)
         if time is None:
             return Book(update)
-        if isinstance(self._market, Booked):
-            frame = self._market.order_book(symbol, time, LEVELS)
+        if self._booked is not None:
+            frame = self._booked.order_book(symbol, time, LEVELS)
             levels = list(map(Level, frame["price"].to_list(), frame["amount"].to_list()))
             bids = int((frame["side"] == "bid").sum())
             return Book(update, tuple(levels[:bids]), tuple(levels[bids:]))
@@ -184,10 +187,9 @@ class Books:
         return Book(update, *(tuple(map(Level, *side)) for side in bids_asks))
 
     def _minute_of_quotes(
-        self, symbol: str, minute: int
+        self, market: Quoted, symbol: str, minute: int
     ) -> tuple[NDArray[np.int64], list[tuple[float, float, float, float]]]:
         """Give the quotes that hold from some time in a minute on."""
-        market: Quoted = self._market  # type: ignore[assignment]
         frame = market.quotes(symbol, minute * MINUTE, (minute + 1) * MINUTE)
         times = frame["timestamp"].dt.epoch("ms").to_numpy()
         return times, frame.select("bid", "ask", "bid_amount", "ask_amount").rows()

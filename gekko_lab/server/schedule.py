@@ -58,6 +58,8 @@ class Schedule:
         exact_quote_volume: bool = False,
     ) -> None:
         self.market = market
+        # asked once: looking at a protocol costs more than the rest of a page
+        self._bounded = market if isinstance(market, Bounded) else None
         self._listed = dict(listed_since or {})
         self._outages = merge(Span(*outage) for outage in outages)
         self._exact = exact_quote_volume
@@ -68,8 +70,8 @@ class Schedule:
     def span(self, symbol: str, now: int) -> Span:
         """Give the time in which the symbol can have data as of `now`, which is included."""
         since, until = BEGINNING, now + 1
-        if isinstance(self.market, Bounded):
-            bounds = self.market.span(symbol)
+        if self._bounded is not None:
+            bounds = self._bounded.span(symbol)
             since, until = max(since, bounds.since), min(until, bounds.until)
         return Span(max(since, self._listed.get(symbol, since)), until)
 
