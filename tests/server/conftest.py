@@ -24,6 +24,8 @@ from gekko_lab.market.rules import MarketRules
 from gekko_lab.server import FrameMarket, serve
 from gekko_lab.simulation import Parameters, SimulatedMarket
 
+collect_ignore = ["judges"]  # they run in environments of their own
+
 MINUTE = 60_000
 START = 1_704_067_200_000  # 2024-01-01
 COUNT = 3000
