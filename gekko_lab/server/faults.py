@@ -40,6 +40,10 @@ Kind = Literal[
     "shift_rows",
     "nan_rows",
     "clock_skew",
+]
+"""What may happen to a request."""
+
+StreamKind = Literal[
     "stream_close",
     "stream_abort",
     "stream_garbage",
@@ -48,9 +52,11 @@ Kind = Literal[
     "stream_shutdown",
     "stream_restart",
 ]
+"""What may happen to a message on a WebSocket connection."""
 
 _SUBJECTS = get_args(Subject)
 _CHANNELS = get_args(ChannelSubject)
+_STREAM_KINDS = frozenset(get_args(StreamKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ class Fault:
         "@kline_1m", or the whole name, such as "btcusdt@trade"; None for all.
     """
 
-    kind: Kind
+    kind: Kind | StreamKind
     path: str | None = "candles"
     symbol: str | None = None
     every: int = 1
@@ -150,8 +156,9 @@ class Fault:
     stream: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {get_args(Kind)}")
+        kinds = (*get_args(Kind), *get_args(StreamKind))
+        if self.kind not in kinds:
+            raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {kinds}")
         if not (self.path is None or self.path.startswith("/") or self.path in _SUBJECTS):
             raise InvalidArgument(
                 f"path={self.path!r} is neither one of {_SUBJECTS} nor a path, which begins with /"
@@ -170,7 +177,7 @@ class Fault:
     @property
     def streams(self) -> bool:
         """Whether it is a fault of streams, which no request meets."""
-        return self.kind.startswith("stream_")
+        return self.kind in _STREAM_KINDS
 
     def fits(self, path: str, asked: Asked) -> bool:
         """Tell whether a request is of the kind that meets this fault."""

@@ -106,6 +106,15 @@ class Server:
         hub = self._hub
         return [] if hub is None else hub.connections
 
+    @property
+    def streamed_until(self) -> int | None:
+        """Up to when all streams have told what happened, milliseconds UTC; None without streams.
+
+        It is behind the clock where that is too fast for this machine.
+        """
+        hub = self._hub
+        return None if hub is None else hub.told
+
     def ccxt_urls(self) -> dict[str, Any]:
         """Give the `urls` for ccxt's class, so that no section reaches the real exchange."""
         return ccxt_urls(self.url, self.exchange)
