@@ -128,7 +128,7 @@ def test_tls_comes_from_files(serving, certificate):
         answer = requests.get(f"{server.url}/api/v3/ping", verify=certificate[0], timeout=30)
         assert answer.json() == {}
 
-    said = serving(check, "--tls-cert", certificate[0], "--tls-key", certificate[1])
+    said = serving(check, "--tls-cert", str(certificate[0]), "--tls-key", str(certificate[1]))
     assert "wss://127.0.0.1" in said
 
 
