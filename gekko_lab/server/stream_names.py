@@ -48,7 +48,7 @@ class StreamNames:
 
     def find(self, name: str) -> Maker | None:
         """Give what makes the channel of that name as of a moment, or None for a bad name."""
-        if name in {"!miniTicker@arr", "!ticker@arr"}:
+        if name.removesuffix("@1000ms") in {"!miniTicker@arr", "!ticker@arr"}:
             mini = name.startswith("!mini")
             markets = list(self._markets.values())
             return lambda begin: TickerChannel(markets, self._books, begin, mini=mini, array=True)
