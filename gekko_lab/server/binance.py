@@ -41,6 +41,7 @@ INTERVALS = {
 
 DEFAULT_LIMIT = 500
 PAGE = 1000
+_LISTED = re.compile(r'"([^"]*)"')
 _UTC = re.compile(r"[+-]?0{1,2}(:00)?")
 
 # What a client asks for while it loads all of Binance's markets; there are spot markets only.
@@ -141,10 +142,9 @@ class BinanceSpot:
 
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
         """Tell what a request is about."""
-        name = query.get("symbol")
-        market = self._listing.find(name or "")
-        names = (name, market.symbol if market else None)
-        return Asked(_SUBJECTS.get(path), frozenset(filter(None, names)))
+        sent = [query["symbol"]] if "symbol" in query else _LISTED.findall(query.get("symbols", ""))
+        known = (self._listing.find(name) for name in sent)
+        return Asked(_SUBJECTS.get(path), frozenset(sent) | {each.symbol for each in known if each})
 
     def weight(self, path: str, query: Mapping[str, str]) -> int:
         """Give what a request costs."""

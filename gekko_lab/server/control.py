@@ -1,7 +1,8 @@
 """The control API: a served exchange watched and steered over HTTP, from any language.
 
 It lies below `/_gekko_lab/` on the server's own port, speaks JSON, and is neither counted nor
-logged nor struck by faults. Where others can reach the server it needs a token.
+logged nor struck by faults. Where others can reach the server it needs a token; only the settings
+for clients, which tell no more than the address does, are open to all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from gekko_lab.errors import InvalidArgument, RequestError
 from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.server.clients import clients
 from gekko_lab.server.clock import Clock, check_speed
 from gekko_lab.server.describing import described, described_clock, is_loopback
 from gekko_lab.server.fault_reading import read_fault
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 BASE = "/_gekko_lab"
 
+_CLIENTS = f"{BASE}/clients"
 _DEFAULT_LIMIT, _MOST_LIMIT = 1000, 10_000
 
 
@@ -67,6 +70,7 @@ class Controlled(Protocol):
 
 class _Call(NamedTuple):
     server: Controlled
+    url: str  # as the client wrote it, for a server may have many addresses
     query: Mapping[str, str]
     content: Any
     rest: str
@@ -107,6 +111,7 @@ class Control:
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._set_clock,
             ("GET", "market"): self._describe,
+            ("GET", "clients"): self._clients,
             ("GET", "connections"): self._connections,
             ("POST", "restart"): self._restart,
             ("POST", "shutdown"): self._shutdown,
@@ -131,6 +136,8 @@ class Control:
     def _admit(self, request: web.BaseRequest) -> None:
         if "Origin" in request.headers:
             raise _Refused(403, "web pages may not steer this server")
+        if request.path.startswith(_CLIENTS):
+            return
         if self._token is None:
             if not is_loopback(self._host):
                 raise _Refused(
@@ -148,14 +155,16 @@ class Control:
         if not name:
             return {"calls": [f"{method} {BASE}/{each}" for method, each in self._routes]}
         methods = [method for method, each in self._routes if each == name]
-        if not methods or (rest and name != "faults"):
+        if not methods or (rest and name not in {"faults", "clients"}):
             known = ", ".join(dict.fromkeys(each for _, each in self._routes))
             raise _Refused(404, f"there is no {request.path}: choose {BASE}/ and one of {known}")
         route = self._routes.get((request.method, name))
-        if route is None or (rest and request.method != "DELETE"):
-            possible = "DELETE" if rest else " or ".join(methods)
+        of_one = "DELETE" if name == "faults" else "GET"
+        if route is None or (rest and request.method != of_one):
+            possible = of_one if rest else " or ".join(methods)
             raise _Refused(405, f"{request.method} {request.path} isn't possible: use {possible}")
-        return route(_Call(server, dict(request.query), _decoded(body), rest))
+        url = f"{request.scheme}://{request.host}"
+        return route(_Call(server, url, dict(request.query), _decoded(body), rest))
 
     def _requests(self, call: _Call) -> dict[str, Any]:
         since = _number(call.query, "since", 0)
@@ -215,6 +224,14 @@ class Control:
             "url": call.server.url,
             **described(self._market),
         }
+
+    def _clients(self, call: _Call) -> dict[str, Any]:
+        known = clients(call.url, call.server.exchange)
+        if not call.rest:
+            return known
+        if call.rest not in known:
+            raise _Refused(404, f"there is nothing for {call.rest!r}: choose {', '.join(known)}")
+        return known[call.rest]
 
     def _connections(self, call: _Call) -> dict[str, Any]:
         return {"connections": [each._asdict() for each in call.server.connections]}

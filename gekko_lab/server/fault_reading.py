@@ -9,12 +9,13 @@ import msgspec
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.market.suggest import nearest
-from gekko_lab.server.faults import Fault, Kind
+from gekko_lab.server.faults import Fault, Kind, StreamKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELDS = tuple(field.name for field in fields(Fault))
+_KINDS = (*get_args(Kind), *get_args(StreamKind))
 _EVERYTHING = "*"
 
 
@@ -45,9 +46,9 @@ def read_fault(settings: Mapping[str, Any], *, strict: bool = True) -> Fault:
                 f"{nearest(name, _FIELDS)}"
             )
     kind = settings.get("kind")
-    if kind not in get_args(Kind):
-        near = nearest(kind, get_args(Kind)) if isinstance(kind, str) else ""
-        raise InvalidArgument(f"kind={kind!r} is no fault: choose one of {get_args(Kind)}.{near}")
+    if kind not in _KINDS:
+        near = nearest(kind, _KINDS) if isinstance(kind, str) else ""
+        raise InvalidArgument(f"kind={kind!r} is no fault: choose one of {_KINDS}.{near}")
     try:
         return msgspec.convert(dict(settings), Fault, strict=strict)
     except msgspec.ValidationError as error:
@@ -75,7 +76,7 @@ stream=None)
     for part in rest:
         name, equals, value = part.partition("=")
         if not equals:
-            name, value = "stream" if kind.startswith("stream_") else "path", part
+            name, value = "stream" if kind in get_args(StreamKind) else "path", part
         if name in settings:
             raise InvalidArgument(f"the fault {text!r} tells its {name} twice: give it once")
         settings[name] = None if value == _EVERYTHING else value

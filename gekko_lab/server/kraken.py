@@ -135,11 +135,10 @@ class KrakenSpot:
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
         """Tell what a request is about."""
         subject = _SUBJECTS.get(path.removeprefix(_PUBLIC))
-        name = query.get("pair")
-        if name is None:
-            return Asked(subject)
-        pair = self._pairs.get(name)
-        return Asked(subject, frozenset({name}) | (pair.names | {pair.symbol} if pair else set()))
+        sent = query["pair"].split(",") if "pair" in query else []
+        known = [self._pairs[name] for name in sent if name in self._pairs]
+        names = (pair.names | {pair.symbol} for pair in known)
+        return Asked(subject, frozenset(sent).union(*names))
 
     def weight(self, path: str, query: Mapping[str, str]) -> int:
         """Give what a request costs: one, whatever it is."""

@@ -246,7 +246,8 @@ class Server:
             scheme = "http" if self._tls is None else "https"
             told, self._waiting = self._waiting, []
             for each in told:
-                each.set_result(f"{scheme}://{host}:{bound}")
+                name = f"[{host}]" if ":" in host else host
+                each.set_result(f"{scheme}://{name}:{bound}")
             if not self._closed:
                 await turn.wait()
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,14 +11,15 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.market.spans import Span
-from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
+from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, Timeframe
 
 if TYPE_CHECKING:
     from gekko_lab.server.schedule import Schedule
     from gekko_lab.server.tapes import Tape, Tapes
 
 _MINUTE = Timeframe.parse("1m")
-_KEPT = 256
+_MINUTES = HOUR // MINUTE
+_KEPT = 8192  # hours: a day of some three hundred symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,24 @@ class _Sum:
     count: int
 
 
+_SUMS = (
+    pl.col("high").max(),
+    pl.col("low").min(),
+    pl.col("volume").sum(),
+    pl.coalesce(
+        "quote_volume",
+        pl.col("volume")
+        * ((pl.col("open") + pl.col("high") + pl.col("low") + pl.col("close")) / 4),
+    ).sum(),
+    pl.coalesce("trade_count", pl.lit(1)).sum(),
+)
 _NOTHING = _Sum(-np.inf, np.inf, 0.0, 0.0, 0)
 
 
 class Statistics:
     """Statistics of the 24 hours that end at any moment.
 
-    Whole minutes are summed up once; the ends come from the trades.
+    Whole hours are summed up once; what is left at the ends comes from minutes and trades.
 
     Parameters
     ----------
@@ -101,7 +114,8 @@ class Statistics:
     def __init__(self, schedule: Schedule, tapes: Tapes) -> None:
         self._schedule = schedule
         self._tapes = tapes
-        self._whole = lru_cache(maxsize=_KEPT)(self._minutes)
+        self._hours: OrderedDict[tuple[str, int], _Sum] = OrderedDict()
+        self._edge = lru_cache(maxsize=_KEPT)(self._minutes)
 
     def day(self, symbol: str, now: int) -> DayStatistics:
         """Give the statistics of the 24 hours up to `now`, which is included."""
@@ -109,7 +123,7 @@ class Statistics:
         first, last = -(-since // MINUTE), until // MINUTE
         parts = [
             _of_trades(self._tapes.minute(symbol, since // MINUTE).between(since, first * MINUTE)),
-            self._whole(symbol, first, last),
+            *self._whole(symbol, first, last),
             _of_trades(self._tapes.minute(symbol, last).between(last * MINUTE, until)),
         ]
         count = sum(part.count for part in parts)
@@ -134,22 +148,36 @@ class Statistics:
             previous_close=previous,
         )
 
+    def _whole(self, symbol: str, first: int, last: int) -> list[_Sum]:
+        """Give the sums of the minutes first … last - 1, which are over and many."""
+        begin, end = -(-first // _MINUTES), last // _MINUTES
+        hours = [(symbol, hour) for hour in range(begin, end)]
+        missing = [hour for name, hour in hours if (name, hour) not in self._hours]
+        if missing:  # at once, as a day costs little more than an hour
+            rows = self._rows(symbol, missing[0] * _MINUTES, (missing[-1] + 1) * _MINUTES)
+            hour = pl.col("timestamp").dt.epoch("ms") // HOUR
+            parts = rows.group_by(hour.alias("hour")).agg(*_SUMS).rows()
+            made = {place: _Sum(*row) for place, *row in parts}
+            self._hours |= {(symbol, each): made.get(each, _NOTHING) for each in missing}
+        sums = []
+        for key in hours:
+            self._hours.move_to_end(key)
+            sums.append(self._hours[key])
+        while len(self._hours) > _KEPT:
+            self._hours.popitem(last=False)
+        ends = ((first, begin * _MINUTES), (end * _MINUTES, last))
+        return [*sums, *(self._edge(symbol, *each) for each in ends)]
+
     def _minutes(self, symbol: str, first: int, last: int) -> _Sum:
         """Sum up the minutes first … last - 1, which are over."""
+        rows = self._rows(symbol, first, last)
+        return _NOTHING if rows.is_empty() else _Sum(*rows.select(*_SUMS).row(0))
+
+    def _rows(self, symbol: str, first: int, last: int) -> pl.DataFrame:
+        """Give the candles of the minutes with trades."""
         span = Span(first * MINUTE, last * MINUTE)
         rows = self._schedule.candles(symbol, _MINUTE, span, span.until - 1)
-        rows = rows.filter((pl.col("volume") > 0) | (pl.col("high") > pl.col("low")))
-        if rows.is_empty():
-            return _NOTHING
-        mean = (pl.col("open") + pl.col("high") + pl.col("low") + pl.col("close")) / 4
-        row = rows.select(
-            pl.col("high").max(),
-            pl.col("low").min(),
-            pl.col("volume").sum(),
-            pl.coalesce("quote_volume", pl.col("volume") * mean).sum(),
-            pl.coalesce("trade_count", pl.lit(1)).sum(),
-        ).row(0)
-        return _Sum(*row)
+        return rows.filter((pl.col("volume") > 0) | (pl.col("high") > pl.col("low")))
 
 
 def _of_trades(tape: Tape) -> _Sum:

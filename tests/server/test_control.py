@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import ccxt
 import pytest
 import requests
 
@@ -282,6 +283,31 @@ def test_where_others_can_reach_the_server_it_is_off_without_a_token(market, cal
         server.url = server.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
         assert call(server, "GET", "clock", Authorization="Bearer sesame")[0] == 200
         assert call(server, "GET", "clock")[0] == 401
+
+
+@pytest.mark.parametrize("options", [{}, {"control_token": "sesame"}])
+def test_settings_for_clients_are_open_to_all(market, call, options):
+    with serve(market, **options) as server:
+        _, told = call(server, "GET", "clients")
+        assert list(told) == ["ccxt", "freqtrade", "python-binance"]
+        assert told["ccxt"] == server.ccxt_config()
+        assert call(server, "GET", "clients/ccxt") == (200, server.ccxt_config())
+        _, named = call(server, "GET", "clients/python-binance", Host="exchange.test:99")
+        assert named["API_URL"] == "http://exchange.test:99/api"
+        status, answer = call(server, "GET", "clients/zipline")
+        assert (status, answer["error"]) == (
+            404,
+            "there is nothing for 'zipline': choose ccxt, freqtrade, python-binance",
+        )
+
+
+def test_a_client_configured_over_http_gets_candles(served_as, ask):
+    for exchange in ("binance", "coinbaseexchange", "kraken"):
+        server = served_as(exchange)
+        client = getattr(ccxt, exchange)(ask(server, "/_gekko_lab/clients/ccxt").json())
+        client.session.trust_env = False
+        assert len(client.fetch_ohlcv("BTC/USDT", "1m", limit=5)) == 5
+        client.session.close()
 
 
 def test_web_pages_may_not_steer(paused, call):

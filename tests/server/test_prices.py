@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import ccxt
+import orjson
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gekko_lab.server import FrameMarket
+from gekko_lab.server import Fault, FrameMarket
 from gekko_lab.server.books import end_of, latest_update
+from gekko_lab.server.dialects import dialect_of
+from gekko_lab.server.schedule import Schedule
 from gekko_lab.simulation import Parameters, SimulatedMarket
 from gekko_lab.simulation.parameters import CURRENCIES
 
@@ -332,6 +338,90 @@ def test_in_an_outage_the_book_stands_still(served, simulated, exchange):
     book = simulated.order_book("BTC/USDT", NOW - 5001, 5)
     got = client.fetch_order_book("BTC/USDT")
     assert [row[:2] for row in got["bids"][:5]] == levels(book, "bid", 5)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_faults_strike_books_and_tickers_by_name(served, exchange):
+    server, client = served(exchange)
+    client.load_markets()
+    server.faults.add(Fault("status", path="order_book", value=503))
+    with pytest.raises(ccxt.OperationFailed):
+        client.fetch_order_book("BTC/USDT")
+    assert client.fetch_ticker("BTC/USDT")["last"]
+    server.faults.add(Fault("status", path="ticker", symbol="ETH/USDT", value=503))
+    assert client.fetch_ticker("BTC/USDT")["last"]
+    with pytest.raises(ccxt.OperationFailed):
+        client.fetch_ticker("ETH/USDT")
+
+
+@pytest.mark.parametrize("exchange", ["binance", "kraken"])
+def test_a_fault_of_a_symbol_strikes_lists_that_name_it(served, ask, exchange):
+    paths = {
+        "binance": '/api/v3/ticker/price?symbols=["BTCUSDT","ETHUSDT"]',
+        "kraken": "/0/public/Ticker?pair=XBTUSDT,ETHUSDT",
+    }
+    server, _ = served(exchange)
+    server.faults.add(Fault("status", path="ticker", symbol="BTC/USDT", value=503))
+    assert ask(server, paths[exchange]).status_code == 503
+    assert ask(server, paths[exchange].replace("BTC", "ETH").replace("XBT", "ETH")).ok
+
+
+def test_rows_of_recent_trades_are_spoiled_too(served, ask):
+    server, _ = served("binance")
+    page = "/api/v3/trades?symbol=BTCUSDT&limit=50"
+    whole = ask(server, page).json()
+    server.faults.add(Fault("shift_rows", path="trades", value=7, count=1))
+    moved = ask(server, page).json()
+    assert [each["time"] for each in moved] == [each["time"] + 7 for each in whole]
+    server.faults.add(Fault("nan_rows", path="trades", value=3))
+    assert [each["price"] for each in ask(server, page).json()].count("NaN") == 3
+
+
+def levels_told(answer, exchange):
+    told = orjson.loads(answer.body)
+    if exchange == "kraken":
+        (told,) = told["result"].values()
+    return [
+        (side, float(price), float(amount))
+        for side, key in (("bid", "bids"), ("ask", "asks"))
+        for price, amount, *_ in told[key]
+    ]
+
+
+@given(
+    now=st.integers(1_300_000_000_000, 4_000_000_000_000),
+    symbol=st.sampled_from(["BTC/USDT", "ETH/USDT", "ETH/BTC"]),
+)
+@settings(max_examples=20)
+def test_at_any_moment_all_dialects_tell_the_market_s_book(simulated, now, symbol):
+    schedule = Schedule(simulated)
+    pages = {
+        "binance": ("/api/v3/depth", {"symbol": symbol.replace("/", ""), "limit": "10"}),
+        "coinbaseexchange": (f"/products/{symbol.replace('/', '-')}/book", {"level": "2"}),
+        "kraken": (
+            "/0/public/Depth",
+            {"pair": symbol.replace("/", "").replace("BTC", "XBT"), "count": "10"},
+        ),
+    }
+    book = simulated.order_book(symbol, end_of(latest_update(now)), 10)
+    truth = [row[1:] for row in book.select("level", "side", "price", "amount").rows()]
+    for exchange, (path, query) in pages.items():
+        if exchange == "kraken" and symbol == "ETH/BTC":
+            query["pair"] = "XETHXXBT"
+        dialect = dialect_of(
+            exchange,
+            simulated.rules,
+            schedule,
+            halted=[],
+            page_limit=None,
+            weight_limit=None,
+            hours_between=None,
+        )
+        told = levels_told(dialect.answer("GET", path, list(query.items()), now), exchange)
+        by_side = [
+            each for side in ("bid", "ask") for each in [r for r in told if r[0] == side][:10]
+        ]
+        assert by_side == truth
 
 
 def test_no_answer_knows_what_comes(served, simulated, served_as, ccxt_for, hand):
