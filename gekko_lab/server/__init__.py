@@ -1,4 +1,4 @@
-"""The simulated market behind a real exchange's public REST protocol, on this machine."""
+"""The simulated market behind a real exchange's public protocol, on this machine."""
 
 from __future__ import annotations
 
