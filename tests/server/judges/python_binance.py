@@ -43,7 +43,7 @@ async def take(socket, count):
 
 async def streams():
     client = await AsyncClient.create()
-    manager = BinanceSocketManager(client)
+    manager = BinanceSocketManager(client, max_queue_size=10_000)  # a minute comes each second
     try:
         found = {
             "trade": await take(manager.trade_socket("BTCUSDT"), 50),
