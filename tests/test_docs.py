@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
+import requests
 from joblib.externals.loky import get_reusable_executor
+
+from gekko_lab.server import FrameMarket, serve
+from gekko_lab.server.faults import Kind, StreamKind
+from gekko_lab.simulation import SimulatedMarket
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+COMMANDS = re.compile(r"^```bash\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -18,10 +28,10 @@ def no_processes_left():
     get_reusable_executor().shutdown(wait=True)
 
 
-def run(blocks):
+def run(blocks, page="scaling.md"):
     known = {"__name__": "__main__"}
     for block in blocks:
-        exec(compile(block, "scaling.md", "exec"), known)  # noqa: S102 (our own text)
+        exec(compile(block, page, "exec"), known)  # noqa: S102 (our own text)
     return known
 
 
@@ -36,3 +46,42 @@ def test_the_example_for_dask_runs():
     pytest.importorskip("distributed", reason="the extra gekko-lab[dask] is absent")
     blocks = BLOCK.findall((DOCS / "scaling.md").read_text(encoding="utf-8"))
     run(block for block in blocks if "distributed" in block)
+
+
+def test_examples_about_serving_run():
+    blocks = BLOCK.findall((DOCS / "serve.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 4
+    known = run(blocks, "serve.md")
+    assert "closed" in repr(known["server"])
+    known["exchange"].session.close()
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="no bash or curl")
+def test_examples_of_the_control_api_run():
+    (commands,) = COMMANDS.findall((DOCS / "serve.md").read_text(encoding="utf-8"))
+    with serve(SimulatedMarket(), start="2024-03-01") as server:
+        variables = {"URL": server.url, "JSON": "Content-Type: application/json"}
+        environment = {**os.environ, **variables, "no_proxy": "127.0.0.1"}
+        program = ["bash", "-euo", "pipefail", "-c", commands]
+        said = subprocess.run(
+            program, env=environment, capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+        asked = [(request.path, request.status) for request in server.requests]
+        now = server.clock()
+    assert '"error"' not in said
+    assert '"code":-1003' in said
+    assert '"seen":1,"hits":1' in said
+    assert asked == [("/api/v3/aggTrades", 429)]
+    assert '"speed":60.0,"paused":false' in said
+    assert now >= 1_709_251_200_000 + 3_600_000
+
+
+def test_serving_is_told_of_with_all_kinds_of_faults_and_all_calls():
+    text = (DOCS / "serve.md").read_text(encoding="utf-8")
+    for kind in (*get_args(Kind), *get_args(StreamKind)):
+        assert f"`{kind}`" in text
+    with serve(FrameMarket({}, {})) as server:
+        calls = requests.get(f"{server.url}/_gekko_lab/", timeout=10).json()["calls"]
+    for call in calls:
+        method, path = call.split()
+        assert f"`{method} {path.replace('/_gekko_lab', '…')}" in text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections import deque
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gekko_lab.server.limits import BANNED, TOO_MANY, Verdict
+from gekko_lab.server.request_log import RequestLog
 from gekko_lab.server.spoiling import HTML, spoiled
 from gekko_lab.server.transport import Parcel, reset, send
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from gekko_lab.server.dialect import Dialect
     from gekko_lab.server.faults import Fault, Faults
     from gekko_lab.server.limits import Meter
+    from gekko_lab.server.sockets import Sockets
     from gekko_lab.server.spoiling import Layout
 
     Hits = list[tuple[Fault, random.Random]]
@@ -35,18 +35,19 @@ _HTML_TYPE = {"Content-Type": "text/html"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the server saw it.
+    """One request as the server saw it, or one message on a WebSocket connection.
 
     Attributes
     ----------
     path : str
-        Such as `/api/v3/klines`.
+        Such as `/api/v3/klines`; of a message, that of its connection.
     query : dict of str
-        Parameters by name.
+        Parameters by name; of a message `method` and `params`, which are joined by commas.
     time : float
         When it arrived, seconds UTC of the limits' clock.
     status : int
-        HTTP status of the answer; 0 when the connection hung or was reset before one.
+        HTTP status of the answer; 0 when the connection hung or was reset before one; 101 where a
+        WebSocket connection began. A message has 200, or 400 when it was refused.
     weight : int
         What it counted; 0 when a fault stood before the counter.
     refused : bool
@@ -64,6 +65,15 @@ class Request:
 class Exchange:
     """Answers requests one after the other, on the server's loop.
 
+    Attributes
+    ----------
+    clock : Callable
+        The exchange's time.
+    log : RequestLog
+        What was asked so far.
+    sockets : Sockets or None
+        Who serves WebSocket connections.
+
     Parameters
     ----------
     dialect
@@ -76,6 +86,8 @@ class Exchange:
         The exchange's time, milliseconds UTC.
     limit_clock
         Seconds UTC for the log.
+    sockets
+        Who serves WebSocket connections, where the exchange's are served.
     """
 
     def __init__(
@@ -86,20 +98,20 @@ class Exchange:
         *,
         clock: Callable[[], int],
         limit_clock: Callable[[], float],
+        sockets: Sockets | None = None,
     ) -> None:
+        self.sockets = sockets
         self._dialect = dialect
         self._faults = faults
         self._counter = meter
-        self._clock = clock
+        self.clock = clock
         self._limit_clock = limit_clock
-        self._log: deque[Request] = deque(maxlen=_LOG_LENGTH)
-        self._lock = threading.Lock()
+        self.log = RequestLog(_LOG_LENGTH)
 
     @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order in which they were answered."""
-        with self._lock:
-            return list(self._log)
+        return self.log.all()
 
     async def handle(self, request: web.BaseRequest, closing: asyncio.Event) -> web.StreamResponse:
         """Answer a request; what hangs ends when the server closes."""
@@ -121,7 +133,9 @@ class Exchange:
             if parcel is not None:
                 self._note(visit, parcel.status, refused=fault.kind in _RATE_FAULTS)
                 return await send(request, parcel)
-        weight = self._dialect.weight(request.path)
+        if self.sockets is not None and self.sockets.wanted(request):
+            return await self.sockets.accept(request, self._note_socket)
+        weight = self._dialect.weight(request.path, query)
         verdict = self._counter.charge(request.remote or "", weight)
         parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
         self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)
@@ -136,7 +150,7 @@ class Exchange:
             return Parcel(answer.status, answer.body, {**used, **answer.headers})
         skew = sum(int(fault.amount(5000)) for fault, _ in hits if fault.kind == "clock_skew")
         answer = self._dialect.answer(
-            request.method, request.path, list(request.query.items()), self._clock() + skew
+            request.method, request.path, list(request.query.items()), self.clock() + skew
         )
         parcel = Parcel(answer.status, answer.body, {**used, **answer.headers})
         return parcel if answer.error else self._damaged(parcel, layout, hits)
@@ -175,8 +189,10 @@ class Exchange:
         told = {} if fault.value is None else {"Retry-After": str(wait)}
         return Parcel(answer.status, answer.body, {**told, **answer.headers})
 
+    def _note_socket(self, path: str, query: dict[str, str], status: int) -> None:
+        self._note(Request(path, query, self._limit_clock(), 0, 0), status)
+
     def _note(
         self, visit: Request, status: int = 0, weight: int = 0, *, refused: bool = False
     ) -> None:
-        with self._lock:
-            self._log.append(replace(visit, status=status, weight=weight, refused=refused))
+        self.log.add(replace(visit, status=status, weight=weight, refused=refused))
