@@ -93,9 +93,8 @@ class Buffer(Generic[Piece]):
     def put_first(self, piece: Piece) -> None:
         """Add a piece that is handed out next, even while others are held."""
         with self._changed:
-            if not self.closed:
-                self._urgent.append(piece)
-                self._wake()
+            self._urgent.append(piece)
+            self._wake()
 
     def oldest(self) -> Piece | None:
         """Give the piece that waits longest."""
