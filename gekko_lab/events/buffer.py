@@ -133,6 +133,13 @@ class Buffer(Generic[Piece]):
         with self._changed:
             return self._urgent_taken()
 
+    def urgent_now(self) -> list[Piece]:
+        """Give what is urgent, without waiting."""
+        if not self._urgent:
+            return []
+        with self._changed:
+            return self._urgent_taken()
+
     def hold(self) -> None:
         """Hand out nothing until `release`."""
         with self._changed:

@@ -75,6 +75,8 @@ class Outlet:
         while self.paused:
             for piece in self.buffer.take_urgent():
                 tell(piece)
+        for piece in self.buffer.urgent_now():  # what was said while it went on
+            tell(piece)
         return not self.discarded
 
     async def wait_soon(self, tell: Callable[[Piece], Awaitable[object]]) -> bool:
@@ -82,6 +84,8 @@ class Outlet:
         while self.paused:
             for piece in await self.buffer.take_urgent_soon():
                 await tell(piece)
+        for piece in self.buffer.urgent_now():
+            await tell(piece)
         return not self.discarded
 
     def _drop(self, piece: Piece) -> None:
