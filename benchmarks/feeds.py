@@ -65,12 +65,12 @@ def main() -> None:
     count = parser.parse_args().trades
     for markets in (1, 20):
         tapes = {f"M{n}/USDT": tape(count // markets, n) for n in range(markets)}
-        measure(f"{markets} × listener of each trade", tapes, "trade")
-        measure(f"{markets} × for event in feed", tapes, "for")
-        measure(f"{markets} × listener of frames", tapes, "trades")
-        measure(f"{markets} × candles built", tapes, "candle", kinds="candle", timeframe="1m")
-        both = {"kinds": ("trade", "candle"), "timeframe": "1m"}
-        measure(f"{markets} × each trade, candles built", tapes, "trade", **both)
+        measure(f"{markets} x listener of each trade", tapes, "trade")
+        measure(f"{markets} x for event in feed", tapes, "for")
+        measure(f"{markets} x listener of frames", tapes, "trades")
+        measure(f"{markets} x candles built", tapes, "candle", kinds="candle", timeframe="1s")
+        both = {"kinds": ("trade", "candle"), "timeframe": "1s"}
+        measure(f"{markets} x each trade, candles built", tapes, "trade", **both)
 
 
 if __name__ == "__main__":

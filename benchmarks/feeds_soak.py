@@ -10,11 +10,50 @@ import resource
 import time
 from pathlib import Path
 
-import gekko_lab
+import numpy as np
+import polars as pl
+
+from gekko_lab.feeds.channel import Table
+from gekko_lab.feeds.clock import WALL
+from gekko_lab.feeds.feed import Feed
+from gekko_lab.feeds.played import Played
+from gekko_lab.frames.schemas import TIME, TRADES
 from gekko_lab.market.moments import show_time
+from gekko_lab.market.timeframe import Timeframe
 
 BEGIN = 1_704_067_200_000
 MARKETS = 20
+
+
+class Made:
+    """Trades at even times, made as they are asked for."""
+
+    exchange = "made"
+    dense = True
+    width = Timeframe.parse("1m")
+
+    def __init__(self, rate: int) -> None:
+        self.symbols = self.builds = tuple(f"M{number}/USDT" for number in range(MARKETS))
+        self._step = 1_000_000 // rate
+
+    def warmup(self, since_us: int) -> None:
+        """Give nothing: it begins on a minute."""
+
+    def load(self, since_us: int, until_us: int) -> tuple[list[Table], tuple[()]]:
+        """Give the trades of a range."""
+        return [Table("trade", each, self._trades(since_us, until_us)) for each in self.symbols], ()
+
+    def _trades(self, since_us: int, until_us: int) -> pl.DataFrame:
+        times = np.arange(-(-since_us // self._step) * self._step, until_us, self._step)
+        places = times // self._step
+        columns = {
+            "timestamp": pl.Series(times).cast(TIME),
+            "id": pl.Series(places).cast(pl.String),
+            "side": pl.Series(["buy"]).new_from_index(0, times.size),
+            "price": (10_000 + places % 977) / 100,
+            "amount": (1 + places % 13) / 1000,
+        }
+        return pl.DataFrame(columns, schema=TRADES)
 
 
 def resident_mb() -> float:
@@ -31,16 +70,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--events", type=int, default=1000, help="a second and market")
     asked = parser.parse_args()
-    market = gekko_lab.ExchangeSimulator("liquid", trades_per_minute=60 * asked.events)
-    symbols = gekko_lab.symbols(market, frame="polars")["symbol"].to_list()[:MARKETS]
-    feed = gekko_lab.stream(
-        market,
-        symbols,
-        kinds=("trade", "candle"),
-        since=BEGIN,
-        until=BEGIN + asked.minutes * 60_000,
-        speed="max",
+    made = Played(
+        Made(asked.events),
+        since_us=BEGIN * 1000,
+        until_us=(BEGIN + asked.minutes * 60_000) * 1000,
+        speed=None,
+        clock=WALL,
     )
+    feed = Feed(made, ("trade", "candle"))
     heard = 0
 
     @feed.on("trade")

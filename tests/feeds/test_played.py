@@ -15,6 +15,7 @@ from gekko_lab.errors import (
     UnknownSymbol,
     UnknownTimeframe,
 )
+from gekko_lab.feeds.played import ROWS
 from tests.feeds.conftest import START_US, Hands
 
 KINDS = ("trade", "candle", "order_book", "ticker")
@@ -192,27 +193,45 @@ def test_a_recorded_exchange_can_be_streamed():
     assert feed.frame("order_books").height > 100
 
 
+def evenly(rate, seconds):
+    """Give trades at even times."""
+    places = pl.int_range(rate * seconds, eager=True)
+    columns = {
+        "timestamp": (START_US + places * (1_000_000 // rate)).cast(pl.Datetime("us", "UTC")),
+        "id": places.cast(pl.String),
+        "price": (10_000 + places % 977) / 100,
+        "amount": (1 + places % 13) / 1000,
+    }
+    return pl.DataFrame(columns)
+
+
 def test_what_waits_anywhere_is_bounded():
-    """A minute of 1,000 events a second of 20 symbols; bounds are counts, not bytes."""
-    market = gekko_lab.ExchangeSimulator("liquid", trades_per_minute=2_000)
-    symbols = gekko_lab.symbols(market)["symbol"].to_list()[:20]
-    span = {"since": "2024-01-01", "until": "2024-01-01T00:01"}
-    feed = gekko_lab.stream(
-        market, symbols, kinds=("trade", "candle"), speed="max", buffer=2_000, keep=500, **span
+    """A minute of 1,000 trades a second of 20 symbols; bounds are counts, not bytes."""
+    tape = evenly(1_000, 60)
+    feed = gekko_lab.replay(
+        {f"M{number}/USDT": tape for number in range(20)},
+        kinds=("trade", "candle"),
+        timeframe="1s",
+        buffer=50_000,
+        keep=500,
     )
-    heard, most = [0], [0]
+    heard, waiting, kept = 0, [], []
 
     @feed.on("trade")
     def count(event):
-        heard[0] += 1
-        if event.sequence % 1_000 == 0:
-            most[0] = max(most[0], feed.health().waiting, feed._recent.held())
+        nonlocal heard
+        heard += 1
+        if event.sequence % 10_000 == 0:
+            waiting.append(feed.health().waiting)
+            kept.append(feed._recent.held())
 
     assert feed.wait(PATIENCE_S)
-    assert heard[0] == feed.health().events - len(symbols)
-    assert heard[0] > 5_000
-    assert feed._recent.held() <= len(symbols) * (500 + 1)
-    assert feed.frame("trades").group_by("symbol").len()["len"].max() <= 500
+    assert heard == 20 * 60_000
+    assert feed.health().events == 20 * (60_000 + 60)
+    assert len(waiting) > 100
+    assert max(waiting) <= ROWS  # a piece that is larger than the buffer is let in alone
+    assert max(kept) <= 20 * (2 * 500 + 60)
+    assert feed.frame("trades").group_by("symbol").len()["len"].to_list() == [500] * 20
 
 
 @pytest.mark.parametrize(
