@@ -109,7 +109,7 @@ class Feed(Telling):
         self._late = 0
         self._error: BaseException | None = None
         self._stopping = False
-        self._reading: asyncio.Task[Batch | None] | None = None
+        self._reading: asyncio.Task[object] | None = None
         self._flowing = asyncio.Event()
         self._finished = threading.Event()
         self._process = os.getpid()
@@ -370,8 +370,7 @@ class Feed(Telling):
     async def _run(self, running: Future[None]) -> None:
         batches = self._channel.batches()
         try:
-            while (batch := await self._read(batches)) is not None:
-                await self._tell_batch(batch)
+            await self._tell_all(batches)
         except Exception as error:  # noqa: BLE001 (told, and raised by `wait`)
             self._error = error
         finally:
@@ -382,15 +381,26 @@ class Feed(Telling):
         await self._end()
         running.set_result(None)
 
-    async def _read(self, batches: AsyncGenerator[Batch, None]) -> Batch | None:
-        await self._flowing.wait()
-        if self._stopping:
-            return None
-        self._reading = asyncio.ensure_future(_following(batches))
-        await asyncio.wait([self._reading])
-        if self._reading.cancelled():
-            return None
-        return self._reading.result()
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    async def _tell_all(self, batches: AsyncGenerator[Batch, None]) -> None:
+        task = asyncio.current_task()
+        while not self._is_stopping():
+            self._reading = task  # what can be cancelled: what came is told to all or to none
+            try:
+                await self._flowing.wait()
+                batch = await anext(batches, None)
+            except asyncio.CancelledError:
+                if task is None or not self._is_stopping():
+                    raise
+                task.uncancel()
+                return
+            finally:
+                self._reading = None
+            if batch is None:
+                return
+            await self._tell_batch(batch)
 
     async def _tell_batch(self, batch: Batch) -> None:
         now = self._clock.now_us()
@@ -414,7 +424,7 @@ class Feed(Telling):
             self._recent.add_rows(part)
         for event in piece.single():
             self._recent.add_event(event)
-        if any(outlet.single for outlet in self._outlets()):
+        if piece.parts and any(outlet.single for outlet in self._outlets()):
             piece.events()
         return piece
 
@@ -491,7 +501,3 @@ class Feed(Telling):
             f"<Feed of {self.exchange} {symbols}: {', '.join(self.kinds)}; {self._state}, "
             f"{self._meter.events:,} events>"
         )
-
-
-async def _following(batches: AsyncGenerator[Batch, None]) -> Batch | None:
-    return await anext(batches, None)
