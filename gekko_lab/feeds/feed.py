@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gekko_lab.errors import InvalidArgument, Stopped
 from gekko_lab.events.loop import in_thread, loop_thread
 from gekko_lab.events.piece import Piece
-from gekko_lab.events.types import KINDS, PLURALS, Error, State
+from gekko_lab.events.types import KINDS, PLURALS, Error, Gap, State
 from gekko_lab.feeds.assembly import Assembler
-from gekko_lab.feeds.channel import Pausable
+from gekko_lab.feeds.channel import Batch, Pausable
 from gekko_lab.feeds.clock import WALL
 from gekko_lab.feeds.health import Health, Meter
 from gekko_lab.feeds.iterating import Events
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.buffer import Overflow
     from gekko_lab.events.types import Event, FeedState
-    from gekko_lab.feeds.channel import Batch, Channel
+    from gekko_lab.feeds.channel import Channel
     from gekko_lab.feeds.clock import Clock
     from gekko_lab.feeds.outlet import Outlet
     from gekko_lab.settings import FrameKind
@@ -403,6 +404,11 @@ class Feed(Telling):
             await self._tell_batch(batch)
 
     async def _tell_batch(self, batch: Batch) -> None:
+        alone = [event for event in batch.events if not isinstance(event, Gap)]
+        if batch.tables and alone:  # only gaps have a place among rows
+            await self._tell_batch(Batch(events=alone, received_us=batch.received_us))
+            gaps = [event for event in batch.events if isinstance(event, Gap)]
+            batch = replace(batch, events=gaps)
         now = self._clock.now_us()
         if sum(table.frame.height for table in batch.tables) > _FEW_ROWS:
             piece = await in_thread(self._assemble, batch, now)
