@@ -12,8 +12,8 @@ keeps the buffers, counts, and tells listeners; a channel only says what happene
   sequence. `received_us` is when the message came in.
 - **Rows that lie in columns** are tables: `Batch(tables=[Table("trade", symbol, frame)])`, in the
   schemas of `gekko_lab.frames.schemas`, ascending. Tables and gaps of one batch are merged by
-  exchange time; other events of it come before them. A table may have a column `received`; else `Batch.received_us` stands for all rows,
-  else the moment at which the feed took the batch.
+  exchange time; other events of it come before them. A table may have a column `received`; else
+  `Batch.received_us` stands for all rows, else the moment at which the feed took the batch.
 - **The clock**: `clock_us` is the exchange's time that all symbols have reached, so that candles
   close in quiet times. A live channel yields `Batch(clock_us=…)` at least once a second even when
   nothing comes (exchange time as estimated here, minus the usual delay); leave it None while the
