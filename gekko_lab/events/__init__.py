@@ -1,0 +1,3 @@
+"""Typed events of markets, the emitter that hands them to listeners, and the loop thread."""
+
+from __future__ import annotations
