@@ -1,7 +1,8 @@
 """Candles built from an exchange's trades, where its own candles don't reach.
 
-The trades go through the data log, so that nothing is downloaded twice, and candles are made of
-them a day at a time, so that memory doesn't grow with the range. A time without trades has no
+The trades go through the data log, so that nothing is downloaded twice, or where that isn't wanted
+through a folder that is gone afterwards. Candles are made of them a day at a time, so that memory
+doesn't grow with the range. A time without trades has no
 candle, on every exchange: nothing is invented.
 """
 
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 _DAY = Timeframe(1, "d")
 
 
-def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) -> Collection:
+def collect_built(
+    series: Series, span: Span, *, report: Callable[[int], None], logged: bool = True
+) -> Collection:
     """Give the candles of a range that its trades make, as `collect` gives the exchange's own.
 
     Parameters
@@ -46,6 +49,8 @@ def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) 
         Where the candles open, on the timeframe's grid, and closed.
     report
         Is told for how many candles the trades are there.
+    logged
+        Whether the trades go through the data log.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) 
         the exchange doesn't serve any more.
     """
     source, symbol, width = series.source, series.symbol, series.timeframe
-    with logged_trades.open_log(source, symbol) as log:
+    opened = logged_trades.open_log if logged else logged_trades.passing_log
+    with opened(source, symbol) as log:
         found = logged_trades.collect_logged_trades(
             source,
             symbol,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from gekko_lab.errors import InvalidArgument, LogError, SourceError
@@ -243,7 +244,7 @@ def _collected(
     log = is_logged(request.source, asked.log)
     full = log or asked.columns == "full"
     series = Series(request.source, request.symbol, width, full=full)
-    supply = Supply(series, asked.source, asked.n_jobs)
+    supply = Supply(series, asked.source, asked.n_jobs, logged=log)
     if log:
         from gekko_lab.fetching.logged import collect_logged
 
@@ -253,6 +254,7 @@ def _collected(
             if asked.log or isinstance(error, SourceError):
                 raise
             warn_of_log(error)  # it can't be read; the exchange still can be asked
+            supply = replace(supply, logged=False)
         else:
             return kept.collection, kept.gaps, kept.extent
     if request.limit is None:

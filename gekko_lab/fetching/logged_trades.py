@@ -7,12 +7,15 @@ exchange doesn't serve any more is told, and never taken for empty.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gekko_lab import datalog
+from gekko_lab.datalog.listing import catalog_of
 from gekko_lab.errors import BadResponse, RequestRefused, UnsupportedBySource
 from gekko_lab.fetching.archived_trades import archived_trades, trade_days
 from gekko_lab.fetching.asking import ask
@@ -70,6 +73,16 @@ class TradesFound:
 def open_log(source: Source, symbol: str) -> datalog.Series:
     """Give the series of the data log that holds these trades."""
     return datalog.Series("trades", source, symbol)
+
+
+@contextmanager
+def passing_log(source: Source, symbol: str) -> Iterator[datalog.Series]:
+    """Give a series for these trades that lies in a folder of its own, and is gone afterwards."""
+    with (
+        TemporaryDirectory(prefix="gekko-lab-", ignore_cleanup_errors=True) as folder,
+        datalog.Series("trades", source, symbol, data_dir=folder) as series,
+    ):
+        yield series
 
 
 def closed_until(source: Source) -> int | None:
@@ -235,9 +248,7 @@ def held_rows(
 
 def extent(log: datalog.Series) -> Span:
     """Give the range from the first trade in the log to behind the last one."""
-    table = datalog.catalog(
-        "trades", exchange=log.key.exchange, symbol=log.key.symbol, frame="polars"
-    )
+    table = catalog_of([log.store])
     first, last = table.select(milliseconds("first").min(), milliseconds("last").max()).row(0)
     return Span(0, 0) if first is None else Span(first, last + 1)
 
