@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from gekko_lab.fetching.archive_plan import Planned
+    from gekko_lab.fetching.archive_plan import Files
     from gekko_lab.fetching.completion import Series
     from gekko_lab.fetching.walk import Keep
     from gekko_lab.sources.source import Archive, ArchiveFile
@@ -205,7 +205,7 @@ class _Walk:
         self.found.done = merge(self.found.done)
         return self.found
 
-    def _plan(self) -> Planned:
+    def _plan(self) -> Files:
         """Give the plan from the market's first candle on: before it there are no files."""
         since, until = self.found.span
         planned = plan_archive(self.series, self.archive, self.found.span)
@@ -246,7 +246,7 @@ class _Walk:
             raise SourceError(f"{file.url} isn't needed any more")
         return self.archive.candles(file)
 
-    def _take(self, read: _Read) -> Planned:
+    def _take(self, read: _Read) -> Files:
         """Keep what came of a part, and give what to read in its place when it's missing."""
         if read.skipped:
             return []

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from gekko_lab.market.spans import Span
     from gekko_lab.sources.source import Archive, ArchiveFile, Source, TradePage
 
+END_REQUESTS = 2
+"""What the exchange is asked for each day: its first trades and its last."""
+
 _log = logging.getLogger("gekko_lab")
 
 
