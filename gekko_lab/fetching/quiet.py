@@ -3,7 +3,8 @@
 Where candles without trades don't exist, one that an answer lost looks like one of these. Longer
 candles tell them apart: where the volume of one is the sum of the shorter ones that came, nothing
 was traded in the holes between them. One request proves some dozens of pages so. What can't be
-compared, as the range's end cuts it or as it is still forming, is asked for a second time.
+compared, as the range's end cuts it or as it is still forming, is asked for a second time where
+one answer told it. Of what was leapt over, as there are no days, only the end is looked at.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.walk import Collection, Keep
     from gekko_lab.market.timeframe import Timeframe
 
+_FEW = 3
+
 
 def certify(series: Series, found: Collection, keep: Keep | None, *, hold: bool) -> bool:
-    """See to it that holes between candles are times without trades.
+    """See to it that holes are times without trades.
 
     Candles that come late are added and kept. What stays in doubt goes to `found.doubted`.
 
@@ -48,25 +51,32 @@ def certify(series: Series, found: Collection, keep: Keep | None, *, hold: bool)
         Whether anything was asked.
     """
     volumes = series.volumes
-    once = [] if volumes is None else volumes.told_once(found.holes)
-    if volumes is None or not once:
+    if volumes is None or not found.holes:
         return False
     again = _Again(series, found, keep, hold=hold)
+    answered = volumes.answered(found.holes)
+    once = volumes.told_once(answered)
     if volumes.width == series.timeframe:
         again.ask(once)
         return True
-    longer = _Longer(series, volumes, once)
-    uncertain = subtract(once, longer.whole)
-    if again.pages(once) <= len(longer.windows) + again.pages(uncertain):
-        again.ask(once)
-        return True
+    leaps = subtract(found.holes, answered)
+    ends = [_end(leap, volumes.width, series.paging.page_size) for leap in leaps]
+    volumes.note(ends, [], found.frame.clear())
+    longer = _Longer(series, volumes, [*answered, *ends])
     longer.ask()
     if longer.differing:
         longer.ask(longer.differing)  # it may have lost rows itself
-    again.ask(intersect(found.holes, merge([*uncertain, *longer.unknown, *longer.differing])))
-    if longer.agrees:
-        found.doubted = intersect(found.holes, longer.differing)
+    uncertain = [*subtract(once, longer.whole), *intersect(once, longer.unknown)]
+    again.ask(intersect(found.holes, [*uncertain, *longer.differing]))
+    wrong = [leap for leap in leaps if subtract([leap], found.holes)]
+    doubted = [*wrong, *(longer.differing if longer.agrees else ())]
+    found.doubted = intersect(found.holes, doubted)
     return True
+
+
+def _end(leap: Span, width: Timeframe, candles: int) -> Span:
+    """Give the end of what was leapt over, where candles are likely if the leap was too wide."""
+    return Span(max(leap.since, width.shift(width.floor(leap.until), -candles)), leap.until)
 
 
 class _Longer:
@@ -113,10 +123,11 @@ class _Longer:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two widths mostly tell the same; else their difference means nothing."""
-        compared = sum(len(self.opens[window]) for window in self.frames)
+        """Whether the two widths mostly tell the same; else their difference says nothing."""
         width = self.volumes.width
-        return 2 * sum(width.between(*span) for span in self.differing) <= compared
+        differing = sum(width.between(*span) for span in self.differing)
+        traded = sum(self.volumes.traded(self.opens[window]) for window in self.frames)
+        return differing <= max(_FEW, traded // 2)
 
     def _spans(self, opens: Iterable[NDArray[np.int64]]) -> list[Span]:
         step = self.volumes.width.shortest
@@ -131,10 +142,6 @@ class _Again:
         self.found = found
         self.keep = keep
         self.hold = hold
-
-    def pages(self, holes: Sequence[Span]) -> int:
-        """Count what it takes to ask for holes."""
-        return len(self._windows(holes))
 
     def ask(self, holes: Sequence[Span]) -> None:
         """Ask for holes; candles that are there after all are added and kept."""

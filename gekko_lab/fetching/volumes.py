@@ -53,6 +53,10 @@ class Volumes:
         first = np.flatnonzero(np.diff(opens, prepend=opens[0] - 1))
         self._parts.append((opens[first], np.add.reduceat(frame["volume"].to_numpy(), first)))
 
+    def answered(self, holes: Iterable[Span]) -> list[Span]:
+        """Give what of the holes answers tell; the rest was leapt over."""
+        return intersect(holes, self._answered)
+
     def told_once(self, holes: Iterable[Span]) -> list[Span]:
         """Give what of the holes is known from one answer."""
         return intersect(holes, self._once)
@@ -72,10 +76,17 @@ class Volumes:
 
     def differing(self, opens: NDArray[np.int64], longer: pl.DataFrame) -> NDArray[np.bool_]:
         """Tell which of the longer candles have another volume than the shorter ones in them."""
-        times, sums = zip(_NOTHING, *self._parts, strict=True)
-        ours = _sums(opens, np.concatenate(times), np.concatenate(sums))
+        ours = self._ours(opens)
         theirs = _sums(opens, times_of(longer).to_numpy(), longer["volume"].to_numpy())
         return np.abs(ours - theirs) > _SAME * np.maximum(ours, theirs)
+
+    def traded(self, opens: NDArray[np.int64]) -> int:
+        """Count the longer candles of which shorter ones came."""
+        return int(np.count_nonzero(self._ours(opens)))
+
+    def _ours(self, opens: NDArray[np.int64]) -> NDArray[np.float64]:
+        times, sums = zip(_NOTHING, *self._parts, strict=True)
+        return _sums(opens, np.concatenate(times), np.concatenate(sums))
 
 
 def longer(names: Sequence[str], width: Timeframe, most: int) -> Timeframe:

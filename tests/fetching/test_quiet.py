@@ -166,13 +166,45 @@ def test_where_the_widths_never_agree_a_second_asking_is_enough(coinbase, quiet,
         assert len(server.requests) == before
 
 
-def test_a_few_pages_are_asked_for_again_rather_than_longer_candles(coinbase, quiet, ms):
+def test_less_than_a_longer_candle_is_asked_for_again(coinbase, quiet, ms):
     server, source = coinbase(quiet, NOW)
-    since, until = ms("2024-03-05T00:17"), ms("2024-03-05T04:00")
+    since, until = ms("2024-03-05T00:17"), ms("2024-03-05T01:40")
     frame, _ = fetched(source, since=since, until=until)
     time = pl.col("timestamp").dt.epoch("ms")
     assert frame.equals(quiet.filter((time >= since) & (time < until)))
     assert set(widths(server)) == {"60"}
+
+
+@pytest.mark.parametrize("skip", [0, 2, 3])
+@pytest.mark.parametrize(("kind", "rows"), [("short_page", 20), ("empty_page", None)])
+def test_the_ends_of_pages_are_not_lost_by_lies_that_are_told_twice(
+    coinbase, market, ms, kind, rows, skip
+):
+    """Also at a listing, where the first candles would be kept as not yet listed."""
+    listing, until = ms("2024-03-05T03:20"), ms("2024-03-06")
+    frame = market.candles(SYMBOL, WIDTH, listing, ms(NOW)).select(CANDLES.names())
+    server, source = coinbase(frame, NOW)
+    server.faults.add(Fault(kind, path="candles", skip=skip, count=2, value=rows))
+    found, gaps = fetched(source, since=ms("2024-03-05"), until=until)
+    assert found.equals(frame.filter(pl.col("timestamp").dt.epoch("ms") < until))
+    assert gaps.select("reason", "missing").rows() == [("before_listing", 200)]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 30])
+def test_a_leap_over_days_that_exist_is_seen(coinbase, market, ms, rows):
+    """The two answers behind two empty pages, each asked twice, say where candles begin."""
+    listing, until = ms("2024-03-05T03:20"), ms("2024-03-07")
+    frame = market.candles(SYMBOL, WIDTH, listing, ms(NOW)).select(CANDLES.names())
+    server, source = coinbase(frame, NOW)
+    server.faults.add(Fault("short_page", path="candles", skip=4, count=2, value=rows))
+    found, gaps = fetched(source, since=ms("2024-02-01"), until=until)
+    assert widths(server)[4:6] == ["86400", "86400"]
+    truth = frame.filter(pl.col("timestamp").dt.epoch("ms") < until)
+    assert found.equals(truth)
+    assert gaps["missing"].sum() == 33 * 1440 + 200
+    again, gaps = fetched(source, since=ms("2024-02-01"), until=until)
+    assert again.equals(truth)
+    assert set(gaps["reason"]) == {"before_listing"}
 
 
 @pytest.mark.parametrize(
