@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab.errors import BadResponse, SourceError
-from gekko_lab.fetching.archived import read_file
+from gekko_lab.fetching.archive_reading import read_file
 from gekko_lab.fetching.asking import ask
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.sources.source import TradeCursor

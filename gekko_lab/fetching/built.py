@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab.errors import RequestRefused
-from gekko_lab.fetching import logged_trades
+from gekko_lab.fetching import held_trades, logged_trades
 from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.walk import Collection
 from gekko_lab.frames.candles import candles_from_trades
@@ -125,7 +125,7 @@ def _candles(log: datalog.Series, span: Span, width: Timeframe) -> Iterator[pl.D
 
 def _built(log: datalog.Series, span: Span, width: Timeframe) -> Iterator[pl.DataFrame]:
     offset = _offset(width)
-    first, last = logged_trades.extent(log)
+    first, last = held_trades.extent(log)
     since = max(span.since, width.floor(first))
     while since < min(span.until, last):
         until = min(span.until, max(width.next(since), width.floor(since + DAY)))

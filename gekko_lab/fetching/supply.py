@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, RequestRefused, UnsupportedBySource
+from gekko_lab.fetching.archive_and_pages import collect_with_archive
 from gekko_lab.fetching.archive_plan import plan_archive
-from gekko_lab.fetching.archived import collect_archived, collect_with_archive
+from gekko_lab.fetching.archived import collect_archived
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.collection import collect, collect_ranges
 from gekko_lab.fetching.completion import Failure, Outcome
