@@ -8,6 +8,8 @@ matter when records are folded, only in what order they were written.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.market.spans import Span, intersect, merge, subtract
@@ -45,10 +47,11 @@ class Ledger:
     ) -> Ledger:
         """Give the ledger of one answer; where it names a time twice, empty wins over held."""
         first = cls(merge(held))
-        for span, reason in empty:
-            first = first.then(cls(empty={reason: merge([span])}))
-        for span, error in failed:
-            first = first.then(cls(failed={error: merge([span])}))
+        # A quiet market has hundreds of thousands of ranges in a row, all with one reason.
+        for reason, told in groupby(empty, key=itemgetter(1)):
+            first = first.then(cls(empty={reason: merge(span for span, _ in told)}))
+        for error, told in groupby(failed, key=itemgetter(1)):
+            first = first.then(cls(failed={error: merge(span for span, _ in told)}))
         return first
 
     @property

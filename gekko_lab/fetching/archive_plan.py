@@ -16,7 +16,7 @@ _FILE_REQUESTS = 2  # its checksum and itself
 _BORDER_REQUESTS = 1  # of the exchange, for a few candles where it meets the next
 _NEARLY = 1 / 3  # a row of JSON is as long as three in a zip, so less of a file is better asked for
 
-Planned = list[tuple[Span, "ArchiveFile"]]
+Files = list[tuple[Span, "ArchiveFile"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def plan_archive(
     *,
     now: int | None = None,
     smaller_than: int | None = None,
-) -> Planned:
+) -> Files:
     """Give the parts of a range that files are used for, in order, each with its file.
 
     Nothing is asked of the archive. A file is used where it takes fewer requests than pages would,
@@ -88,7 +88,7 @@ def plan_archive(
     return sorted(planned, key=lambda one: one[0])
 
 
-def cost_of(series: Series, archive: Archive, plan: Planned) -> Cost:
+def cost_of(series: Series, archive: Archive, plan: Files) -> Cost:
     """Tell what a plan takes, for a user who wants to know before it is carried out."""
     width = series.timeframe
     rows = sum(width.between(*file.span) for _, file in plan)

@@ -17,16 +17,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from gekko_lab.errors import BadResponse, SourceError
 from gekko_lab.fetching.archive_borders import Borders
 from gekko_lab.fetching.archive_plan import plan_archive
-from gekko_lab.fetching.asking import ask
-from gekko_lab.fetching.collection import collect_ranges
+from gekko_lab.fetching.archive_reading import read_file
 from gekko_lab.fetching.completion import Failure, Outcome
-from gekko_lab.fetching.tally import count, used
-from gekko_lab.fetching.walk import Collection
+from gekko_lab.fetching.tally import count
 from gekko_lab.frames.checks import milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.market.moments import show_time
@@ -36,15 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from gekko_lab.fetching.archive_plan import Planned
+    import polars as pl
+
+    from gekko_lab.fetching.archive_plan import Files
     from gekko_lab.fetching.completion import Series
     from gekko_lab.fetching.walk import Keep
     from gekko_lab.sources.source import Archive, ArchiveFile
 
 _log = logging.getLogger("gekko_lab")
-
-_TRIES = 3  # of a file, as pages are there where it doesn't come
-_BAD_FILES = 2
 
 
 @dataclass(slots=True)
@@ -107,55 +102,6 @@ def collect_archived(
     return _Walk(series, archive, span, report, keep).run(n_jobs)
 
 
-def collect_with_archive(
-    series: Series,
-    archive: Archive,
-    span: Span,
-    *,
-    report: Callable[[int], None],
-    keep: Keep | None = None,
-    n_jobs: int = 8,
-) -> Collection:
-    """Give what `collect` gives for a range, from files where they serve, else from pages.
-
-    Parameters
-    ----------
-    series, archive, span, n_jobs
-        As in `collect_archived`.
-    report, keep
-        As in `collect`.
-    """
-    frames: list[pl.DataFrame] = []
-    latest: list[int] = []
-
-    def take(part: Span, outcome: Outcome) -> bool:
-        if len(outcome.frame):
-            latest.append(int(times_of(outcome.frame)[-1]))
-        kept = keep is not None and keep(part, outcome)
-        if not kept:
-            frames.append(outcome.frame)
-        return kept
-
-    files = collect_archived(series, archive, span, report=report, keep=take, n_jobs=n_jobs)
-    found = Collection(span)
-    if files.rows:
-        used("archive")
-    if files.left:
-        used("rest")
-        told = _on_top(report, files.rows)
-        pages = collect_ranges(series, files.left, report=told, keep=keep, n_jobs=n_jobs)
-        frames += [page.frame for page in pages]
-        latest += [page.latest for page in pages if page.latest is not None]
-        found.holes = merge(hole for page in pages for hole in page.holes)
-        found.failures = [failure for page in pages for failure in page.failures]
-        found.ends = [end for page in pages for end in page.ends]
-    if frames:
-        # a file and the page for its hole tell of the same part, but never of the same candle
-        found.frame = pl.concat(frames).sort("timestamp")
-    found.latest = max(latest, default=None)
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     """What became of a part: its candles, or an error, or neither where there is no file."""
@@ -205,7 +151,7 @@ class _Walk:
         self.found.done = merge(self.found.done)
         return self.found
 
-    def _plan(self) -> Planned:
+    def _plan(self) -> Files:
         """Give the plan from the market's first candle on: before it there are no files."""
         since, until = self.found.span
         planned = plan_archive(self.series, self.archive, self.found.span)
@@ -246,7 +192,7 @@ class _Walk:
             raise SourceError(f"{file.url} isn't needed any more")
         return self.archive.candles(file)
 
-    def _take(self, read: _Read) -> Planned:
+    def _take(self, read: _Read) -> Files:
         """Keep what came of a part, and give what to read in its place when it's missing."""
         if read.skipped:
             return []
@@ -278,36 +224,3 @@ class _Walk:
         if not isinstance(error, BadResponse) and not self.off.is_set():
             self.off.set()
             _log.warning("no more files are asked for, as that would fail alike")
-
-
-def _on_top(report: Callable[[int], None], rows: int) -> Callable[[int], None]:
-    """Report the rows of a part on top of those before it."""
-    return lambda count: report(rows + count)
-
-
-def read_file(question: Callable[[], pl.DataFrame | None]) -> pl.DataFrame | None:
-    """Read a file, in a few tries: less long than for pages, which have no other way.
-
-    Parameters
-    ----------
-    question
-        Reads it once.
-
-    Raises
-    ------
-    SourceError
-        The last error, which won't pass soon or didn't.
-    """
-    tries = 0
-
-    def once() -> pl.DataFrame | None:
-        nonlocal tries
-        tries += 1
-        try:
-            return question()
-        except SourceError as error:
-            if tries >= _TRIES and error.retryable and not isinstance(error, BadResponse):
-                raise SourceError(str(error)) from error
-            raise
-
-    return ask(once, bad_answers=_BAD_FILES)

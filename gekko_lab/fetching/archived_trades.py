@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab.errors import BadResponse, SourceError
-from gekko_lab.fetching.archived import read_file
+from gekko_lab.fetching.archive_reading import read_file
 from gekko_lab.fetching.asking import ask
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.sources.source import TradeCursor
@@ -17,6 +17,9 @@ from gekko_lab.sources.source import TradeCursor
 if TYPE_CHECKING:
     from gekko_lab.market.spans import Span
     from gekko_lab.sources.source import Archive, ArchiveFile, Source, TradePage
+
+END_REQUESTS = 2
+"""What the exchange is asked for each day: its first trades and its last."""
 
 _log = logging.getLogger("gekko_lab")
 

@@ -51,6 +51,28 @@ class Asked:
         return name, str(self.symbol), str(self.timeframe)
 
 
+def all_asked(
+    exchanges: object,
+    symbols: object,
+    timeframes: object,
+    *,
+    kind: str = "candles",
+    **settings: Any,  # noqa: ANN401 (fields of `Asked`)
+) -> list[Asked]:
+    """Give what is asked for of every exchange, symbol and timeframe, the rest being the same.
+
+    Parameters
+    ----------
+    exchanges, symbols, timeframes, kind
+        As for `series_of`.
+    **settings
+        The other fields of `Asked`, but for `named`.
+    """
+    wanted = series_of(exchanges, symbols, timeframes, kind=kind)
+    named = telling_names(exchange for exchange, *_ in wanted)
+    return [Asked(*one, **settings, named=named[id(one[0])]) for one in wanted]
+
+
 def series_of(
     exchanges: object, symbols: object, timeframes: object, *, kind: str = "candles"
 ) -> list[tuple[Any, str, str]]:

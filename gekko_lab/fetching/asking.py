@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,6 +32,7 @@ logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 ATTEMPTS = 8
 BAD_ANSWERS = 4
+_JITTER_S = 1.0
 
 
 def ask(
@@ -56,10 +58,11 @@ def ask(
         The last error, when it won't pass or didn't.
     """
     bad = 0
+    backoff = pause = 0.0
     failed_at: float | None = None
 
     def wait(error: Exception) -> bool | float:
-        nonlocal bad, failed_at
+        nonlocal bad, failed_at, pause
         check_stopped()
         bad += isinstance(error, BadResponse)
         if not isinstance(error, SourceError) or not error.retryable or bad >= bad_answers:
@@ -71,9 +74,9 @@ def ask(
         if error.retry_after:
             tell(Wait("the exchange", "the exchange asked to wait", error.retry_after))
             failed_at = None  # told, and with that counted
-            if is_stoppable() and not stamina.is_testing():  # stamina's sleep can't be ended
-                sleep(error.retry_after, WALL)
-                return 0.0
+        if is_stoppable() and not stamina.is_testing():  # stamina's sleep can't be ended
+            pause = error.retry_after or backoff
+            return 0.0
         return error.retry_after or True
 
     for attempt in stamina.retry_context(
@@ -82,9 +85,12 @@ def ask(
         timeout=None,
         wait_initial=0.5,
         wait_max=20.0,
-        wait_jitter=1.0,
+        wait_jitter=_JITTER_S,
     ):
+        if pause:
+            sleep(pause, WALL)
         check_stopped()
+        backoff = attempt.next_wait + random.uniform(0, _JITTER_S)  # noqa: S311 (no secret)
         if attempt.num > 1:
             count(retries=1, waited_s=0.0 if failed_at is None else time.monotonic() - failed_at)
         with attempt:

@@ -1,7 +1,8 @@
 """Candles built from an exchange's trades, where its own candles don't reach.
 
-The trades go through the data log, so that nothing is downloaded twice, and candles are made of
-them a day at a time, so that memory doesn't grow with the range. A time without trades has no
+The trades go through the data log, so that nothing is downloaded twice, or where that isn't wanted
+through a folder that is gone afterwards. Candles are made of them a day at a time, so that memory
+doesn't grow with the range. A time without trades has no
 candle, on every exchange: nothing is invented.
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab.errors import RequestRefused
-from gekko_lab.fetching import logged_trades
+from gekko_lab.fetching import held_trades, logged_trades
 from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.walk import Collection
 from gekko_lab.frames.candles import candles_from_trades
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 _DAY = Timeframe(1, "d")
 
 
-def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) -> Collection:
+def collect_built(
+    series: Series, span: Span, *, report: Callable[[int], None], logged: bool = True
+) -> Collection:
     """Give the candles of a range that its trades make, as `collect` gives the exchange's own.
 
     Parameters
@@ -46,6 +49,8 @@ def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) 
         Where the candles open, on the timeframe's grid, and closed.
     report
         Is told for how many candles the trades are there.
+    logged
+        Whether the trades go through the data log.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def collect_built(series: Series, span: Span, *, report: Callable[[int], None]) 
         the exchange doesn't serve any more.
     """
     source, symbol, width = series.source, series.symbol, series.timeframe
-    with logged_trades.open_log(source, symbol) as log:
+    opened = logged_trades.open_log if logged else logged_trades.passing_log
+    with opened(source, symbol) as log:
         found = logged_trades.collect_logged_trades(
             source,
             symbol,
@@ -119,7 +125,7 @@ def _candles(log: datalog.Series, span: Span, width: Timeframe) -> Iterator[pl.D
 
 def _built(log: datalog.Series, span: Span, width: Timeframe) -> Iterator[pl.DataFrame]:
     offset = _offset(width)
-    first, last = logged_trades.extent(log)
+    first, last = held_trades.extent(log)
     since = max(span.since, width.floor(first))
     while since < min(span.until, last):
         until = min(span.until, max(width.next(since), width.floor(since + DAY)))

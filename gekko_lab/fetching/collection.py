@@ -11,6 +11,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse, HistoryUnavailable, SourceError
 from gekko_lab.fetching.beside import beside
 from gekko_lab.fetching.completion import Failure
+from gekko_lab.fetching.quiet import certify
 from gekko_lab.fetching.served import check_reach, collect_newest
 from gekko_lab.fetching.walk import Collection, Walk, trim
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
@@ -135,7 +136,7 @@ def _newest(series: Series, spans: Sequence[Span], keep: Keep | None) -> list[Co
 
 
 def settle(series: Series, found: Collection, keep: Keep | None, *, hold: bool = False) -> bool:
-    """Ask once more for holes whose answers say that no candle follows.
+    """Ask once more for holes that may be none.
 
     Where an exchange jumps over gaps, an answer from inside one shows the next candle. One that
     shows none, between candles that exist, is wrong, however often it comes.
@@ -180,7 +181,7 @@ def settle(series: Series, found: Collection, keep: Keep | None, *, hold: bool =
         )
         found.holes = subtract(found.holes, [end])
         found.failures.append(Failure(end, lie))
-    return asked
+    return certify(series, found, keep, hold=hold) or asked
 
 
 def _nobody(rows: int) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from gekko_lab.errors import BadResponse, DataError, SourceError
 from gekko_lab.fetching.asking import BAD_ANSWERS, ask
+from gekko_lab.fetching.volumes import Volumes, longer
 from gekko_lab.frames.checks import check_candles, milliseconds, times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
@@ -45,12 +46,15 @@ class Outcome:
         The first candle after the page, where that is known.
     failures : list of Failure
         What couldn't be had.
+    once : list of Span
+        Holes that one answer tells of, with candles on both sides.
     """
 
     frame: pl.DataFrame
     holes: list[Span] = field(default_factory=list)
     resumes_at: int | None = None
     failures: list[Failure] = field(default_factory=list)
+    once: list[Span] = field(default_factory=list)
 
 
 class _Answer:
@@ -76,6 +80,11 @@ class Series:
         What is asked for.
     full
         Whether quote volume and trade count are wanted also where they cost more.
+
+    Attributes
+    ----------
+    volumes : Volumes or None
+        Of the pages that came, where candles without trades don't exist.
     """
 
     def __init__(self, source: Source, symbol: str, timeframe: Timeframe, *, full: bool) -> None:
@@ -84,6 +93,10 @@ class Series:
         self.full = full
         self.paging: Paging = ask(lambda: source.paging(symbol, timeframe))
         self.timeframe = timeframe
+        self.volumes: Volumes | None = None
+        if not self.paging.dense:
+            names = ask(source.timeframes)
+            self.volumes = Volumes(longer(names, timeframe, self.paging.page_size))
 
     @cached_property
     def listed(self) -> int | None:
@@ -115,6 +128,13 @@ class Series:
 
     def complete(self, span: Span) -> Outcome:
         """Give the page with every candle that can be had."""
+        outcome = self._complete(span)
+        if self.volumes is not None:
+            answered = subtract([span], [failure.span for failure in outcome.failures])
+            self.volumes.note(answered, outcome.once, outcome.frame)
+        return outcome
+
+    def _complete(self, span: Span) -> Outcome:
         try:
             page = self.page(span)
         except SourceError as error:
@@ -129,13 +149,14 @@ class Series:
         answer = self._followed(span, page) if self.paging.dense else _Answer(page)
         failures = answer.failures
         frame, resumes_at = answer.frame, answer.resumes_at
-        for doubt in self._doubts(span, answer):
+        doubts = self._doubts(span, answer)
+        for doubt in doubts:
             try:
                 again = self._followed(doubt, self.page(doubt))
             except SourceError as error:
                 failures += [Failure(hole, error) for hole in self._holes(frame, doubt)]
                 continue
-            frame = _joined(frame, again.frame)
+            frame = joined(frame, again.frame)
             failures += again.failures
             if doubt.until == span.until:
                 resumes_at = _earlier(resumes_at, again.resumes_at)
@@ -145,9 +166,8 @@ class Series:
             for failure in failures
             for hole in self._holes(frame, failure.span)
         ]
-        return Outcome(
-            frame, subtract(holes, [failure.span for failure in failures]), resumes_at, failures
-        )
+        holes = subtract(holes, [failure.span for failure in failures])
+        return Outcome(frame, holes, resumes_at, failures, subtract(holes, doubts))
 
     def _followed(self, span: Span, page: Page) -> _Answer:
         """Ask on behind an answer that ended early, until the whole range is answered.
@@ -173,7 +193,8 @@ class Series:
         """Give what is asked for a second time.
 
         Where every candle should exist, that is each hole. Elsewhere a hole with candles on both
-        sides is a time without trades, and only the ends of the page are in doubt.
+        sides is mostly a time without trades: `quiet` looks at many of them at a time, and only the
+        ends of the page are in doubt here.
         """
         failed = [failure.span for failure in answer.failures]
         holes = subtract(self._holes(answer.frame, span), failed)
@@ -194,7 +215,7 @@ class Series:
 
     def _salvage(self, span: Span, error: SourceError) -> Outcome:
         """Narrow down what is broken, so that one bad candle doesn't cost its page."""
-        frames, holes, failures = [empty(CANDLES_FULL)], [], []
+        frames, holes, failures, once = [empty(CANDLES_FULL)], [], [], []
         resumes_at = None
         left = [Failure(span, error)]
         calls = 0
@@ -214,11 +235,13 @@ class Series:
                     continue
                 frames.append(outcome.frame)
                 holes += outcome.holes
+                once += outcome.once
                 failures += outcome.failures
                 if half.until == span.until:
                     resumes_at = outcome.resumes_at
             left += reversed(found)
-        return Outcome(pl.concat(frames).sort("timestamp"), sorted(holes), resumes_at, failures)
+        frame = pl.concat(frames).sort("timestamp")
+        return Outcome(frame, sorted(holes), resumes_at, failures, once)
 
     def _halves(self, span: Span) -> list[Span]:
         count = self.timeframe.between(*span)
@@ -233,7 +256,7 @@ def _earlier(first: int | None, second: int | None) -> int | None:
     return None if first is None or second is None else min(first, second)
 
 
-def _joined(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+def joined(first: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
     """Add the rows that the first answer lacked."""
     new = second.join(first, on="timestamp", how="anti")
     return first if new.is_empty() else pl.concat([first, new]).sort("timestamp")

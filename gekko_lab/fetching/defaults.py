@@ -32,6 +32,21 @@ def is_logged(source: Source, log: bool | None) -> bool:  # noqa: FBT001 (as use
     return options.log == "on" or (options.log == "auto" and source.logged)
 
 
+def origin(source: Source, live: str) -> str:
+    """Give the word for where rows of a source come from.
+
+    Parameters
+    ----------
+    source
+        Who is asked.
+    live
+        The word where that is a real exchange: "rest" or "trades".
+    """
+    if source.logged:
+        return live
+    return "replay" if source.exchange.partition(":")[0] == "replay" else "simulated"
+
+
 def held_at(exchange: str | Source) -> Source:
     """Give what the data log holds of an exchange, as a source."""
     from gekko_lab.sources.log_replay import LogReplay

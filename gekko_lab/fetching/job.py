@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument
-from gekko_lab.fetching.asked import Asked, series_of, telling_names
+from gekko_lab.fetching.asked import all_asked
 from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.listeners import Listeners
 from gekko_lab.fetching.supply import check_way
 from gekko_lab.fetching.tasks import Task, run
 from gekko_lab.fetching.watching import Step, on_step
@@ -77,16 +78,18 @@ class Job:
     ) -> None:
         check_way(source)
         check_tasks(n_jobs)
-        wanted = series_of(exchanges, symbols, timeframes, kind=kind)
-        named = telling_names(exchange for exchange, *_ in wanted)
-        asked = [
-            Asked(*one, since, until, log=True, source=source, named=named[id(one[0])])
-            for one in wanted
-        ]
+        asked = all_asked(
+            *(exchanges, symbols, timeframes),
+            kind=kind,
+            since=since,
+            until=until,
+            log=True,
+            source=source,
+        )
         self._tasks = {each.label: Task(each) for each in asked}
         self._n_jobs = n_jobs
-        self._listeners: list[Callable[[Step], None]] = []
-        self._enders: list[Callable[[pl.DataFrame], None]] = []
+        self._told: Listeners[Step] = Listeners("a job")
+        self._told_ends: Listeners[pl.DataFrame] = Listeners("a job")
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -171,17 +174,11 @@ class Job:
         callable
             Ends the telling.
         """
-        self._listeners.append(listener)
-
-        def off() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return off
+        return self._told.add(listener)
 
     def on_end(self, listener: Callable[[pl.DataFrame], None]) -> None:
         """Tell a function of each series that ended: its row of the report."""
-        self._enders.append(listener)
+        self._told_ends.add(listener)
 
     def progress(self, *, frame: FrameKind | None = None) -> Any:  # noqa: ANN401 (the frame decides)
         """Give how far each series is.
@@ -253,26 +250,15 @@ class Job:
                 for label, done in zip(self._tasks, found, strict=True):
                     with self._lock:
                         self._rows[label] = done.row
-                    self._tell_end(done.row)
+                    self._told_ends.tell(done.row)
         except Exception as error:  # noqa: BLE001 (raised where somebody waits for the job)
             _log.error("a job ended by an error: %s", error)
             self._error = error
 
-    def _tell_end(self, row: pl.DataFrame) -> None:
-        for listener in self._enders:
-            try:
-                listener(row)
-            except Exception:  # noqa: BLE001 (it's the listener's)
-                _log.exception("a listener of a job failed")
-
     def _tell(self, step: Step) -> None:
         with self._lock:
             self._steps[step.exchange, step.symbol, step.timeframe] = step
-        for listener in list(self._listeners):
-            try:
-                listener(step)
-            except Exception:  # noqa: BLE001 (it's the listener's)
-                _log.exception("a listener of a job failed")
+        self._told.tell(step)
 
     def _is_unfinished(self) -> bool:
         found = [row["status"].item() for row in self._rows.values()]

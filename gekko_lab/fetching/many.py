@@ -13,7 +13,7 @@ from gekko_lab.errors import (
     IncompleteData,
     InvalidArgument,
 )
-from gekko_lab.fetching.asked import Asked, series_of, telling_names
+from gekko_lab.fetching.asked import all_asked
 from gekko_lab.fetching.defaults import check_tasks, is_logged, resumable
 from gekko_lab.fetching.missing import users_level
 from gekko_lab.fetching.progress import Board
@@ -28,7 +28,7 @@ from gekko_lab.sources.registry import find_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gekko_lab.fetching.asked import Columns
+    from gekko_lab.fetching.asked import Asked, Columns
     from gekko_lab.fetching.supply import Way
     from gekko_lab.fetching.tasks import Done
     from gekko_lab.market.moments import TimeLike
@@ -131,15 +131,18 @@ def fetch_many(
     check_tasks(n_jobs)
     if result == "report":
         log = True  # else the rows would be nowhere
-    wanted = series_of(exchanges, symbols, timeframes)
-    named = telling_names(exchange for exchange, *_ in wanted)
-    tasks = [
-        Task(
-            Asked(*one, since, until, limit, columns, log, source, named=named[id(one[0])]),
-            rows=result == "frame",
-        )
-        for one in wanted
-    ]
+    asked = all_asked(
+        exchanges,
+        symbols,
+        timeframes,
+        since=since,
+        until=until,
+        limit=limit,
+        columns=columns,
+        log=log,
+        source=source,
+    )
+    tasks = [Task(each, rows=result == "frame") for each in asked]
     done = _run(tasks, n_jobs, shown)
     report = pl.concat([one.row for one in done])
     if result == "report":

@@ -99,10 +99,13 @@ def _class(series: Series, found: Collection, hole: Span) -> list[tuple[Span, st
     inside = "outage" if series.paging.dense else "no_trades"
     if not series.paging.exact:
         inside = "unknown"
-    ends = intersect([hole], found.ends)
-    if ends:  # answers say that nothing follows: certain is neither a listing nor an outage
-        rest = [each for part in subtract([hole], ends) for each in _class(series, found, part)]
-        return [*rest, *((part, "ended") for part in ends)]
+    # Answers that say that nothing follows make neither a listing nor an outage certain.
+    for told, reason in ((found.ends, "ended"), (found.doubted, "unknown")):
+        if known := intersect([hole], told):
+            rest = [
+                each for part in subtract([hole], known) for each in _class(series, found, part)
+            ]
+            return [*rest, *((part, reason) for part in known)]
     parts = []
     if hole.since == found.span.since:
         listed = min(hole.until, max(hole.since, _listing(series, hole)))

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gekko_lab.errors import HistoryUnavailable
-from gekko_lab.fetching.completion import Outcome
+from gekko_lab.fetching.completion import Outcome, joined
 from gekko_lab.fetching.walk import Collection, limited, most
 from gekko_lab.frames.checks import times_of
 from gekko_lab.frames.resample import missing
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.spans import Span
+from gekko_lab.sources.source import Page
 
 if TYPE_CHECKING:
     from gekko_lab.fetching.completion import Series
     from gekko_lab.fetching.walk import Keep
-    from gekko_lab.sources.source import Page
 
 
 def collect_newest(
@@ -62,14 +62,13 @@ def _keep(series: Series, page: Page, asked: Span | None, until: int, keep: Keep
 
 
 def _newest_page(series: Series, span: Span) -> Page:
-    """Give the newest page; one that lacks candles of its range is asked for again."""
+    """Give the newest page, with what a second answer adds where it lacks candles of its range."""
     page = series.page(span)
     if not _lacks(series, page, span):
         return page
     again = series.page(span)
-    if again.oldest is not None and page.oldest is None:
-        return again
-    return again if len(again.frame) > len(page.frame) else page
+    told = [answer.oldest for answer in (page, again) if answer.oldest is not None]
+    return Page(joined(page.frame, again.frame), oldest=min(told, default=None))
 
 
 def _lacks(series: Series, page: Page, span: Span) -> bool:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import polars as pl
 
 from gekko_lab.errors import InvalidArgument, RequestRefused, UnsupportedBySource
+from gekko_lab.fetching.archive_and_pages import collect_with_archive
 from gekko_lab.fetching.archive_plan import plan_archive
-from gekko_lab.fetching.archived import collect_archived, collect_with_archive
+from gekko_lab.fetching.archived import collect_archived
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.collection import collect, collect_ranges
 from gekko_lab.fetching.completion import Failure, Outcome
+from gekko_lab.fetching.defaults import origin
 from gekko_lab.fetching.tally import used
 from gekko_lab.fetching.walk import Collection
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
@@ -49,11 +51,14 @@ class Supply:
         "archive" and "trades" use nothing else.
     n_jobs : int
         How many pages or files to ask for at a time.
+    logged : bool
+        Whether trades that candles are made of go through the data log.
     """
 
     series: Series
     way: Way = "auto"
     n_jobs: int = 1
+    logged: bool = True
 
     def ranges(
         self,
@@ -96,14 +101,10 @@ class Supply:
             raise UnsupportedBySource(
                 f"source={self.way!r} serves ranges: give since and until instead of limit={limit}"
             )
-        used(self._name)
+        used(origin(self.series.source, "rest"))
         return collect(
             self.series, span, limit=limit, newest_first=newest_first, report=report, keep=keep
         )
-
-    @property
-    def _name(self) -> str:
-        return "rest" if self.series.source.logged else "simulated"
 
     def _archive(self) -> Archive | None:
         source = self.series.source
@@ -120,7 +121,7 @@ class Supply:
     def _pages(
         self, spans: Sequence[Span], report: Callable[[int], None], keep: Keep | None
     ) -> list[Collection]:
-        used(self._name)
+        used(origin(self.series.source, "rest"))
         return collect_ranges(self.series, spans, report=report, keep=keep, n_jobs=self.n_jobs)
 
     def _files(
@@ -153,7 +154,7 @@ class Supply:
         """Give candles made of trades; a time without trades has none."""
         from gekko_lab.fetching.built import collect_built  # it loads the data log
 
-        found = collect_built(self.series, span, report=report)
+        found = collect_built(self.series, span, report=report, logged=self.logged)
         lacking = [*found.holes, *(failure.span for failure in found.failures)]
         outcome = Outcome(found.frame, lacking)
         if keep is not None and keep(span, outcome):

@@ -29,7 +29,8 @@ class Tally:
     waited_s : float
         How long requests waited for their turn or before another try, added up.
     sources : set of str
-        Where rows came from: "log", "archive", "rest", "trades", "simulated".
+        Where rows came from: "log", "archive", "rest", "trades", "simulated",
+        "replay".
     """
 
     pages: int = 0

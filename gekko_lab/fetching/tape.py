@@ -10,6 +10,7 @@ import polars as pl
 from gekko_lab.errors import BadResponse, DataError, SourceError
 from gekko_lab.fetching.asking import ask
 from gekko_lab.fetching.completion import Failure
+from gekko_lab.fetching.defaults import origin
 from gekko_lab.fetching.tally import used
 from gekko_lab.frames.checks import check_trades
 from gekko_lab.frames.schemas import TRADES, empty
@@ -90,7 +91,7 @@ class Tape:
         return self.span.since if self.unserved is None else self.unserved.until
 
     def __iter__(self) -> Iterator[Piece]:
-        used("trades" if self.source.logged else "simulated")
+        used(origin(self.source, "trades"))
         cursor: TradeCursor | None = TradeCursor(self.span.since)
         held, reached, seen, rows = empty(TRADES), self.span.since, self.span.since, 0
         while cursor is not None and self._goes_on(cursor, rows):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gekko_lab.errors import GekkoLabError, InvalidArgument, Stopped
-from gekko_lab.fetching.candles import fetched
+from gekko_lab.fetching.candle_requests import fetched
 from gekko_lab.fetching.fetched import Extent
 from gekko_lab.fetching.tally import Tally
 from gekko_lab.fetching.trade_requests import fetched_trades

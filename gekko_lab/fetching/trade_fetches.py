@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from gekko_lab.fetching import logged_trades
+from gekko_lab.fetching import held_trades, logged_trades
 from gekko_lab.fetching.logged_trades import TradesFound
 from gekko_lab.fetching.tally import used
 from gekko_lab.fetching.tape import Tape
@@ -114,7 +114,7 @@ class LoggedFetch(Fetch):
         """Give what was asked for, or with `rows=False` only see to it that the log holds it."""
         request = self.request
         if request.limit is not None:
-            held = logged_trades.held_rows(
+            held = held_trades.held_rows(
                 self.log, request.span, request.limit, newest_first=request.newest_first
             )
             if held is not None:
@@ -138,8 +138,8 @@ class LoggedFetch(Fetch):
             way=self.way,
         )
         if rows:
-            return Found(logged_trades.with_loose(self.log.read(span).frame, missed), missed)
-        return Found(empty(TRADES), missed, *logged_trades.count_held(self.log, span))
+            return Found(held_trades.with_loose(self.log.read(span).frame, missed), missed)
+        return Found(empty(TRADES), missed, *held_trades.count_held(self.log, span))
 
     def pieces(self, tape: Tape) -> Iterator[tuple[pl.DataFrame, int]]:
         """Walk over a tape and keep what comes."""
@@ -170,7 +170,7 @@ class HeldFetch(LoggedFetch):
         span, limit = self.request.span, self.request.limit
         if limit is not None:
             newest_first = self.request.newest_first
-            near = logged_trades.held_rows(self.log, span, limit, newest_first=newest_first)
+            near = held_trades.held_rows(self.log, span, limit, newest_first=newest_first)
             if near is not None:
                 return Found(near, self.missed)
         frame = self.log.read(span).frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.settings import reads_as
 from gekko_lab.simulation.presets import PRESETS
 from gekko_lab.sources.registry import find_source
+from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from gekko_lab.datalog.store import Store
     from gekko_lab.settings import FrameKind, ProgressKind
@@ -81,7 +83,8 @@ def update(
     NotInLog
         When nothing that fits is stored.
     InvalidArgument
-        When `every` is no timeframe, or `rounds` comes without it.
+        When `every` is no timeframe, `rounds` comes without it, or an exchange is a replay, which
+        asks nobody.
 
     Examples
     --------
@@ -98,6 +101,7 @@ def update(
         raise InvalidArgument(f"kind={kind!r}: choose 'candles' or 'trades', or leave it out")
     if every is None and rounds is not None:
         raise InvalidArgument(f"rounds={rounds} goes with every, such as every='1h'")
+    _check_asks(exchanges)
     width = None if every is None else Timeframe.parse(every)
     done = 0
     while True:
@@ -142,11 +146,28 @@ def _stored(
     return known, unknown
 
 
+def _check_asks(exchanges: object) -> None:
+    """Raise where somebody wants more from what only reads the log."""
+    for each in _listed(exchanges):
+        name = each if isinstance(each, str) else getattr(each, "exchange", "")
+        if name.startswith(REPLAY):
+            plain = name.removeprefix(REPLAY)
+            raise InvalidArgument(
+                f"{name!r} gives what the data log holds and asks nobody, so nothing can be added "
+                f"from there: update {plain!r}, or the source that was fetched from"
+            )
+
+
 def _instances(exchanges: object) -> list[Source]:
-    if exchanges is None or isinstance(exchanges, str):
+    return [each for each in _listed(exchanges) if not isinstance(each, str)]
+
+
+def _listed(exchanges: object) -> list[Any]:
+    if exchanges is None:
         return []
-    named: Iterable[Any] = [exchanges] if hasattr(exchanges, "identity") else exchanges  # type: ignore[assignment]
-    return [each for each in named if not isinstance(each, str)]
+    if isinstance(exchanges, str) or not isinstance(exchanges, Iterable):
+        return [exchanges]
+    return list(exchanges)
 
 
 @cache

@@ -49,6 +49,8 @@ class Collection:
         The last open time that was seen.
     quiet : list of Span
         Holes of which the trades tell that there were none.
+    doubted : list of Span
+        Where holes are, and longer candles tell of more than what came.
     """
 
     span: Span
@@ -58,6 +60,7 @@ class Collection:
     ends: list[Span] = field(default_factory=list)
     latest: int | None = None
     quiet: list[Span] = field(default_factory=list)
+    doubted: list[Span] = field(default_factory=list)
 
 
 class Walk:

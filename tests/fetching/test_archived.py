@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import gekko_lab
 from gekko_lab import datalog
 from gekko_lab.errors import AccessDenied, BadResponse
-from gekko_lab.fetching.archived import collect_archived, collect_with_archive
+from gekko_lab.fetching.archive_and_pages import collect_with_archive
+from gekko_lab.fetching.archived import collect_archived
 from gekko_lab.fetching.collection import collect
 from gekko_lab.fetching.completion import Series
 from gekko_lab.frames.schemas import CANDLES

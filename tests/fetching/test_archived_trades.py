@@ -146,3 +146,45 @@ def test_trades_of_a_listing_and_of_the_last_days_have_nothing_beside_them(setup
     found = read(source, days[0])
     wanted = gekko_lab.fetch_trades(source, SYMBOL, since=days[0].since + HOUR, until=days[0].until)
     assert found.equals(wanted)
+
+
+def test_a_plan_counts_the_days_that_a_fetch_takes_from_files(setup, days):
+    exchange, server, source = setup()
+    span = {"since": days[0].since - HOUR, "until": days[1].until + HOUR}
+    hours = [
+        (span["since"], days[0].since),
+        (days[0].since, days[1].until),
+        (days[1].until, span["until"]),
+    ]
+    planned = gekko_lab.plan(source, SYMBOL, kind="trades", **span)
+    assert server.requests == []
+    ends = planned.select(pl.col("since", "until").dt.epoch("ms")).rows()
+    assert list(zip(planned["source"], ends, strict=True)) == list(
+        zip(["trades", "archive", "trades"], hours, strict=True)
+    )
+    archive = planned.row(1, named=True)
+    before = len(exchange.requests)
+    gekko_lab.fetch_trades(source, SYMBOL, since=days[0].since, until=days[1].until)
+    asked = [request.path for request in exchange.requests[before:]].count("/api/v3/aggTrades")
+    assert len(server.requests) + asked == archive["calls"] == 8
+    assert archive["weight"] == 4 * asked
+    again = gekko_lab.plan(source, SYMBOL, kind="trades", **span)
+    assert again["source"].to_list() == ["trades", "log", "trades"]
+
+
+@pytest.mark.parametrize(("way", "sources"), [("rest", ["trades"]), ("archive", ["archive"])])
+def test_a_plan_keeps_to_the_way_that_is_asked_for(setup, days, way, sources):
+    _, _, source = setup()
+    span = {"since": days[0].since, "until": days[1].until}
+    planned = gekko_lab.plan(source, SYMBOL, kind="trades", source=way, **span)
+    assert planned["source"].to_list() == sources
+
+
+def test_a_plan_of_candles_made_of_trades_counts_files_too(setup, days):
+    _, _, source = setup()
+    span = {"since": days[0].since, "until": days[1].until}
+    planned = gekko_lab.plan(source, SYMBOL, "1h", source="trades", **span)
+    assert planned["source"].to_list() == ["archive"]
+    with gekko_lab.options(log="off"):
+        planned = gekko_lab.plan(source, SYMBOL, kind="trades", **span)
+    assert planned["source"].to_list() == ["trades"]

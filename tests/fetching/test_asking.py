@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 import pytest
@@ -17,8 +18,10 @@ from gekko_lab.errors import (
     RequestRefused,
     SourceTimeout,
     SourceUnavailable,
+    Stopped,
 )
 from gekko_lab.fetching.asking import ask
+from gekko_lab.limits.waiting import stopped_by
 
 
 class Question:
@@ -66,6 +69,47 @@ def test_waits_grow_from_half_a_second_to_twenty(waits):
     assert len(waits) == 7
     for place, wait in enumerate(waits):
         assert min(20, 0.5 * 2**place) <= wait <= min(20, 0.5 * 2**place + 1)
+
+
+class Stop(threading.Event):
+    """Somebody who may say stop, and says it when so many seconds were waited."""
+
+    def __init__(self, after_s):
+        super().__init__()
+        self.after_s = after_s
+        self.waited_s = 0.0
+
+    def wait(self, timeout=None):
+        self.waited_s += timeout
+        if self.waited_s >= self.after_s:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize("retry_after", [None, 30])
+def test_a_stop_ends_every_wait(waits, retry_after):
+    question, stop = Question(SourceUnavailable("busy", retry_after=retry_after)), Stop(0.3)
+    with stopped_by(stop), pytest.raises(Stopped):
+        ask(question)
+    assert question.asked == 1
+    assert stop.waited_s <= 0.5
+    assert sum(waits) == 0
+
+
+def test_waits_are_as_long_where_somebody_may_say_stop(waits):
+    stop = Stop(float("inf"))
+    with stopped_by(stop), pytest.raises(SourceUnavailable):
+        ask(Question(*[SourceUnavailable("busy")] * 20))
+    least = 0.5 + 1 + 2 + 4 + 8 + 16 + 20
+    assert least <= stop.waited_s <= least + 7
+    assert sum(waits) == 0
+
+
+def test_nothing_is_waited_for_behind_the_last_try(waits):
+    stop = Stop(float("inf"))
+    with stopped_by(stop), pytest.raises(RateLimited):
+        ask(Question(*[RateLimited("slow down", retry_after=10)] * 20))
+    assert stop.waited_s == pytest.approx(70)
 
 
 @pytest.mark.parametrize("seconds", [0.25, 7, 30, 119.5, 120])

@@ -141,3 +141,23 @@ def test_trades_are_kept_for_the_next_time(trade_tape):
     build(source, "BTC/EUR", "1h", START, START + DAY)
     held = datalog.load(source, "BTC/EUR", kind="trades")
     assert held.height == 1440
+
+
+@pytest.mark.parametrize("options", [{"log": False}, {}])
+def test_a_fetch_that_is_not_to_be_logged_keeps_no_trades(trade_tape, data_dir, options):
+    rows = regular(2, 60_000)
+    source = gekko_lab.ExchangeSimulator()
+    asked = {"since": START, "until": START + 2 * HOUR}
+    if options:
+        _, source = trade_tape("coinbaseexchange", rows, START + 10 * DAY)
+    symbol = "BTC/EUR" if options else "BTC/USDT"
+    found = gekko_lab.fetch(source, symbol, "1h", source="trades", **options, **asked)
+    assert found.height == 2
+    if options:
+        assert seen_columns(found) == expected(rows[:120], lambda time: time - time % HOUR)
+    assert datalog.catalog().is_empty()
+    assert not list(data_dir.glob("trades")), "a folder for trades was made"
+
+
+def seen_columns(frame):
+    return frame.select(pl.col("timestamp").dt.epoch("ms"), *frame.columns[1:]).rows()

@@ -6,6 +6,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab.errors import InvalidArgument, UnknownSymbol
+from gekko_lab.sources.log_replay import LogReplay
 
 KLINES = "/api/v3/klines"
 DAYS = {"since": "2024-01-01", "until": "2024-01-08"}
@@ -77,3 +78,18 @@ def test_wrong_requests_are_refused():
         gekko_lab.plan("simulator", "BTC/USTD", "1d", **DAYS)
     with pytest.raises(InvalidArgument, match="source='disk'"):
         gekko_lab.plan("simulator", "BTC/USDT", "1d", source="disk", **DAYS)
+
+
+def test_what_is_replayed_is_called_so(binance):
+    _, exchange = binance()
+    days = gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-02", until="2024-01-03")
+    held = gekko_lab.plan(LogReplay(exchange), "BTC/USDT", "1h", **DAYS)
+    assert held.select("source", "rows", "calls").rows() == [("log", 24, 0)]
+    recorded = gekko_lab.ExchangeReplay({"BTC/USDT": days})
+    asked = {"since": "2024-01-02", "until": "2024-01-03"}
+    table = gekko_lab.plan(recorded, "BTC/USDT", "1h", **asked)
+    assert table["source"].to_list() == ["replay"]
+    trades = gekko_lab.plan(recorded, "BTC/USDT", kind="trades", **asked)
+    assert trades["source"].to_list() == ["replay"]
+    report = gekko_lab.fetch_many(recorded, "BTC/USDT", "1h", result="report", **asked)
+    assert report["source"].to_list() == ["replay"]

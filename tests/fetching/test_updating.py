@@ -11,6 +11,7 @@ from gekko_lab import datalog
 from gekko_lab.errors import InvalidArgument, NotInLog
 from gekko_lab.limits import waiting
 from gekko_lab.server import serve
+from gekko_lab.sources.log_replay import LogReplay
 
 KLINES = "/api/v3/klines"
 
@@ -99,3 +100,13 @@ def test_what_makes_no_sense_is_refused():
         gekko_lab.update(kind="books")
     with pytest.raises(gekko_lab.errors.GekkoLabError, match="soon"):
         gekko_lab.update(every="soon")
+
+
+def test_a_replay_is_refused_as_it_asks_nobody(moving):
+    _, server, exchange = moving
+    gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
+    before = len(server.requests)
+    for replay in (LogReplay(exchange), [exchange, LogReplay(exchange)], "replay:binance"):
+        with pytest.raises(InvalidArgument, match="update 'binance'"):
+            gekko_lab.update(replay)
+    assert len(server.requests) == before
