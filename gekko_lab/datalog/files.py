@@ -158,6 +158,15 @@ def within(frame: pl.DataFrame, span: Span) -> pl.DataFrame:
     return frame if until - since == len(frame) else frame.slice(since, until - since)
 
 
+def inside(frame: pl.DataFrame, spans: Sequence[Span]) -> pl.DataFrame:
+    """Give the rows whose times are in one of several ranges, which are in order."""
+    times = microseconds(frame)
+    sinces, untils = (np.array(each, np.int64) * 1000 for each in zip(*spans, strict=True))
+    places = np.searchsorted(sinces, times, side="right") - 1
+    kept = (places >= 0) & (times < untils[places])
+    return frame if kept.all() else frame.filter(pl.Series(kept))
+
+
 def ends(frame: pl.DataFrame) -> tuple[int, int]:
     """Give the first and the last time of a frame with rows, in milliseconds."""
     times = frame["timestamp"]

@@ -26,7 +26,7 @@ from gekko_lab.datalog.records import (
 )
 from gekko_lab.datalog.single_rows import single_rows
 from gekko_lab.datalog.store import ALWAYS, Holding, Store
-from gekko_lab.errors import DiskFull, InvalidRange
+from gekko_lab.errors import DataError, DiskFull, InvalidRange
 from gekko_lab.market.moments import show_time
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
@@ -109,7 +109,7 @@ class Series:
     def append(
         self,
         frame: pl.DataFrame,
-        covered: Span | None,
+        covered: Span | Sequence[Span] | None,
         *,
         closed_until: int,
         empty: Told = (),
@@ -122,8 +122,8 @@ class Series:
         frame
             Rows of the kind's schema, sorted, all in `covered`; may be empty.
         covered
-            The range that the page answers, half-open, by open time for candles; None for a page
-            that only tells what is empty or failed.
+            The range that the page answers, half-open, by open time for candles, or several in
+            order; None for a page that only tells what is empty or failed.
         closed_until
             The time before which nothing changes any more: candles that close later, and trades
             from then on, are refused.
@@ -142,9 +142,11 @@ class Series:
         DiskFull, LogLocked
             When the page could not be kept; nothing of it was.
         """
-        covered = covered or Span(0, 0)
-        ledger = Ledger.of([covered], empty, failed)
-        rows = check_rows(frame, self.key.kind, self.width, covered)
+        spans = [covered] if isinstance(covered, Span) else list(covered or [Span(0, 0)])
+        ledger = Ledger.of(spans, empty, failed)
+        whole = Span(spans[0].since, spans[-1].until)
+        rows = check_rows(frame, self.key.kind, self.width, whole)
+        self._check_covered(rows, spans)
         self.check_closed(ledger.known, closed_until)
         self._check_empty(rows, ledger)
         record = ledger_record(ledger) if rows.is_empty() else page_record(rows, ledger)
@@ -268,6 +270,10 @@ class Series:
             if self._fold_bytes is not None and self._journal.end > min(most, self._fold_bytes):
                 with suppress(DiskFull):  # what this call was to keep is kept
                     folding.fold(self.store, self._journal, self._lock, self.width)
+
+    def _check_covered(self, rows: pl.DataFrame, spans: list[Span]) -> None:
+        if len(spans) > 1 and len(files.inside(rows, spans)) < len(rows):
+            raise DataError(f"{self.key}: rows lie outside of the ranges that the page answers")
 
     def _check_empty(self, rows: pl.DataFrame, ledger: Ledger) -> None:
         for spans in ledger.empty.values():

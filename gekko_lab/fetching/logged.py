@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gekko_lab import datalog
+from gekko_lab.datalog.files import inside
 from gekko_lab.errors import DiskFull, LogError
 from gekko_lab.fetching.fetched import Extent
 from gekko_lab.fetching.missing import explain, warn_of_log
 from gekko_lab.fetching.tally import used
 from gekko_lab.fetching.walk import Collection
-from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.resample import gap_frame
 from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
 from gekko_lab.market.spans import Span, subtract
@@ -259,9 +259,10 @@ class _Walk:
             return False
         lacking = [*outcome.holes, *(failure.span for failure in outcome.failures)]
         try:
-            for part in subtract([page], lacking):
-                rows = outcome.frame if part == page else outcome.frame.filter(_inside(part))
-                self.log.append(rows, part, closed_until=page.until)
+            parts = subtract([page], lacking)
+            if parts:
+                rows = outcome.frame if parts == [page] else inside(outcome.frame, parts)
+                self.log.append(rows, parts, closed_until=page.until)
         except (LogError, OSError) as error:
             self._give_up(error)
             return False
@@ -336,7 +337,3 @@ def _with(held: pl.DataFrame, loose: pl.DataFrame) -> pl.DataFrame:
 def _labeled(gaps: pl.DataFrame, label: str) -> list[tuple[Span, str]]:
     rows = gaps.select(pl.col("since", "until").dt.epoch("ms"), label).rows()
     return [(Span(*ends), text) for *ends, text in rows]
-
-
-def _inside(span: Span) -> pl.Expr:
-    return (milliseconds() >= span.since) & (milliseconds() < span.until)

@@ -165,6 +165,20 @@ def test_rows_outside_of_what_they_answer_are_refused(series, minutes, span):
     assert not one.store.exists()
 
 
+def test_one_page_may_answer_several_ranges(series, minutes, span):
+    """A quiet market's page: its holes are not held, and it is one record."""
+    one = series()
+    rows = minutes([0, 1, 5, 6, 9])
+    parts = [span(0, 2), span(5, 7), span(9, 10)]
+    one.append(rows, parts, closed_until=span(0, 10).until)
+    assert one.read().frame.equals(rows)
+    assert one.coverage().held == parts
+    assert one.missing(span(0, 10)) == [span(2, 5), span(7, 9)]
+    for stray in ([2], [4], [8]):
+        with pytest.raises(DataError, match="outside of the ranges"):
+            one.append(minutes([0, *stray, 9]), parts, closed_until=span(0, 10).until)
+
+
 def test_single_rows_are_there_as_they_arrive(series, minutes, span):
     one = series()
     for row in minutes(range(50), full=False).rows():
