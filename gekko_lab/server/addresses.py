@@ -67,6 +67,8 @@ def _binance(url: str, stream: str) -> dict[str, Any]:
     sections: dict[str, Any] = {name: url + path for name, path in _BINANCE.items()}
     sections["ws"] = {
         **dict.fromkeys(_BINANCE_STREAMS, f"{stream}/ws"),
+        # ccxt.pro takes a stream for one of spot markets where the address has "/stream" in it
+        **dict.fromkeys(("spot", "margin"), f"{stream}/stream/ws"),
         "ws-api": dict.fromkeys(_BINANCE_STREAMS, f"{stream}/ws-api/v3"),
     }
     return {"api": sections}

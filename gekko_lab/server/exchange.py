@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gekko_lab.server.dialect import Dialect
     from gekko_lab.server.faults import Fault, Faults
     from gekko_lab.server.limits import Meter
+    from gekko_lab.server.sockets import Sockets
     from gekko_lab.server.spoiling import Layout
 
     Hits = list[tuple[Fault, random.Random]]
@@ -35,18 +36,19 @@ _HTML_TYPE = {"Content-Type": "text/html"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the server saw it.
+    """One request as the server saw it, or one message on a WebSocket connection.
 
     Attributes
     ----------
     path : str
-        Such as `/api/v3/klines`.
+        Such as `/api/v3/klines`; of a message, that of its connection.
     query : dict of str
-        Parameters by name.
+        Parameters by name; of a message `method` and `params`, which are joined by commas.
     time : float
         When it arrived, seconds UTC of the limits' clock.
     status : int
-        HTTP status of the answer; 0 when the connection hung or was reset before one.
+        HTTP status of the answer; 0 when the connection hung or was reset before one; 101 where a
+        WebSocket connection began. A message has 200, or 400 when it was refused.
     weight : int
         What it counted; 0 when a fault stood before the counter.
     refused : bool
@@ -76,6 +78,8 @@ class Exchange:
         The exchange's time, milliseconds UTC.
     limit_clock
         Seconds UTC for the log.
+    sockets
+        Who serves WebSocket connections, where the exchange's are served.
     """
 
     def __init__(
@@ -86,7 +90,9 @@ class Exchange:
         *,
         clock: Callable[[], int],
         limit_clock: Callable[[], float],
+        sockets: Sockets | None = None,
     ) -> None:
+        self.sockets = sockets
         self._dialect = dialect
         self._faults = faults
         self._counter = meter
@@ -121,6 +127,8 @@ class Exchange:
             if parcel is not None:
                 self._note(visit, parcel.status, refused=fault.kind in _RATE_FAULTS)
                 return await send(request, parcel)
+        if self.sockets is not None and self.sockets.wanted(request):
+            return await self.sockets.accept(request, self._note_socket)
         weight = self._dialect.weight(request.path)
         verdict = self._counter.charge(request.remote or "", weight)
         parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
@@ -174,6 +182,9 @@ class Exchange:
         answer = self._dialect.refusal(verdict)
         told = {} if fault.value is None else {"Retry-After": str(wait)}
         return Parcel(answer.status, answer.body, {**told, **answer.headers})
+
+    def _note_socket(self, path: str, query: dict[str, str], status: int) -> None:
+        self._note(Request(path, query, self._limit_clock(), 0, 0), status)
 
     def _note(
         self, visit: Request, status: int = 0, weight: int = 0, *, refused: bool = False

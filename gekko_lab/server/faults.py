@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
+from gekko_lab.server.channels import ChannelSubject
 from gekko_lab.server.dialect import Subject
 
 if TYPE_CHECKING:
+    from gekko_lab.server.channels import Channel
     from gekko_lab.server.dialect import Asked
 
 Kind = Literal[
@@ -38,9 +40,17 @@ Kind = Literal[
     "shift_rows",
     "nan_rows",
     "clock_skew",
+    "stream_close",
+    "stream_abort",
+    "stream_garbage",
+    "stream_silence",
+    "stream_skip",
+    "stream_shutdown",
+    "stream_restart",
 ]
 
 _SUBJECTS = get_args(Subject)
+_CHANNELS = get_args(ChannelSubject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,24 @@ class Fault:
     clock_skew    the exchange's time differs; touches time only      milliseconds (5000)
     ============= =================================================== ====================
 
+    On WebSocket connections, each message that is about to be sent to a client counts as what a
+    request is elsewhere, and `stream` chooses among them:
+
+    =============== ================================================= ====================
+    kind            what happens instead of the message               value (default)
+    =============== ================================================= ====================
+    stream_skip     nothing: the message is lost                      none
+    stream_garbage  half of its JSON comes                            none
+    stream_close    the connection is closed in good order            close code (1001)
+    stream_abort    the connection is reset                           none
+    stream_silence  it stays open and nothing comes, no ping either   seconds (until left)
+    stream_shutdown the message and a serverShutdown event come, and  seconds (10)
+                    later the connection is closed
+    stream_restart  the server stops and starts again on its port     seconds between (0)
+    =============== ================================================= ====================
+
+    Silence and shutdown last seconds of the exchange's clock, a restart seconds of real time.
+
     ============= =============================== ==================== ======================
     as it is said Binance                         Coinbase Exchange    Kraken
     ============= =============================== ==================== ======================
@@ -106,6 +134,10 @@ class Fault:
         After so many hits the fault is over; None for never.
     value
         What the table says; None for the default.
+    stream
+        For faults of streams: "trades", "candles", "order_book" or "ticker", whatever the exchange
+        calls them, or how the name of the stream begins behind its symbol, such as "@depth" or
+        "@kline_1m", or the whole name, such as "btcusdt@trade"; None for all.
     """
 
     kind: Kind
@@ -115,6 +147,7 @@ class Fault:
     skip: int = 0
     count: int | None = None
     value: float | None = None
+    stream: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -123,17 +156,43 @@ class Fault:
             raise InvalidArgument(
                 f"path={self.path!r} is neither one of {_SUBJECTS} nor a path, which begins with /"
             )
+        stream = self.stream
+        if stream is not None and "@" not in stream and stream not in _CHANNELS:
+            raise InvalidArgument(
+                f"stream={stream!r} is neither one of {_CHANNELS} nor a stream's name, such as "
+                "btcusdt@trade or @trade"
+            )
+        if stream is not None and not self.streams:
+            raise InvalidArgument(f"{self.kind!r} is no fault of streams: give `path` instead")
         if self.every < 1 or self.skip < 0 or (self.count is not None and self.count < 0):
             raise InvalidArgument("a fault needs every ≥ 1, skip ≥ 0 and count ≥ 0")
 
+    @property
+    def streams(self) -> bool:
+        """Whether it is a fault of streams, which no request meets."""
+        return self.kind.startswith("stream_")
+
     def fits(self, path: str, asked: Asked) -> bool:
         """Tell whether a request is of the kind that meets this fault."""
+        if self.streams:
+            return False
         wanted = "time" if self.kind == "clock_skew" else self.path
         if wanted is not None and wanted != asked.subject and not path.startswith(wanted):
             return False
         if self.symbol is None:
             return True
         return not asked.symbols.isdisjoint({self.symbol, self.symbol.replace("/", "")})
+
+    def fits_message(self, name: str, channel: Channel) -> bool:
+        """Tell whether a message of a stream is of the kind that meets this fault."""
+        if not self.streams:
+            return False
+        if self.symbol is not None and self.symbol not in channel.symbols:
+            return False
+        wanted = self.stream
+        if wanted is None or wanted in {name, channel.subject}:
+            return True
+        return wanted.startswith("@") and name[name.find("@") :].startswith(wanted)
 
     def amount(self, default: float) -> float:
         """Give the value or that default."""
@@ -146,8 +205,8 @@ class _Entry:
     seen: int = 0
     hits: int = 0
 
-    def meets(self, path: str, asked: Asked) -> bool:
-        if not self.fault.fits(path, asked):
+    def meets(self, *, fits: bool) -> bool:
+        if not fits:
             return False
         self.seen += 1
         place = self.seen - self.fault.skip
@@ -188,5 +247,20 @@ class Faults:
             return [
                 (entry.fault, random.Random(f"{self._seed}:{place}:{entry.hits}"))  # noqa: S311 (no secret)
                 for place, entry in enumerate(self._entries)
-                if entry.meets(path, asked)
+                if entry.meets(fits=entry.fault.fits(path, asked))
+            ]
+
+    @property
+    def streaming(self) -> bool:
+        """Whether there are faults of streams."""
+        with self._lock:
+            return any(entry.fault.streams for entry in self._entries)
+
+    def meet_message(self, name: str, channel: Channel) -> list[Fault]:
+        """Count a message to one connection and give the faults that it meets."""
+        with self._lock:
+            return [
+                entry.fault
+                for entry in self._entries
+                if entry.meets(fits=entry.fault.fits_message(name, channel))
             ]

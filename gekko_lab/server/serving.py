@@ -13,16 +13,23 @@ from aiohttp import web
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.server.addresses import ccxt_config, ccxt_urls
+from gekko_lab.server.books import Books
 from gekko_lab.server.dialects import ExchangeId, dialect_of, meter_of
 from gekko_lab.server.exchange import Exchange, Request
 from gekko_lab.server.faults import Faults
+from gekko_lab.server.hub import Hub
 from gekko_lab.server.schedule import Schedule
+from gekko_lab.server.sockets import Sockets
+from gekko_lab.server.stream_names import StreamNames
+from gekko_lab.server.transport import secured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from types import TracebackType
 
+    from gekko_lab.server.connections import Connected
     from gekko_lab.server.market import MarketData
+    from gekko_lab.server.transport import Secret
 
 _LOOK_S = 0.2
 
@@ -48,13 +55,19 @@ class Server:
         exchange: str,
         host: str,
         port: int,
+        tls: Secret | None = None,
     ) -> None:
         self.exchange = exchange
         self.faults = faults
         self._exchange = handler
+        self._tls = secured(tls)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._closed = False
+        self._turn: asyncio.Event | None = None  # ends what the server does now
+        self._down_s = 0.0
+        self._waiting: list[Future[str]] = []  # who wants to know when it listens again
         started: Future[str] = Future()
+        self._waiting.append(started)
         self._thread = threading.Thread(
             target=self._run, args=(host, port, started), name="gekko-lab-server", daemon=True
         )
@@ -62,9 +75,20 @@ class Server:
         self.url = started.result()
 
     @property
+    def ws_url(self) -> str:
+        """Where WebSocket connections begin: before `/ws`, `/stream` and `/ws-api/v3`."""
+        return "ws" + self.url.removeprefix("http")
+
+    @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order in which they were answered."""
         return self._exchange.requests
+
+    @property
+    def connections(self) -> list[Connected]:
+        """The open WebSocket connections and what they are subscribed to."""
+        hub = self._hub
+        return [] if hub is None else hub.connections
 
     def ccxt_urls(self) -> dict[str, Any]:
         """Give the `urls` for ccxt's class, so that no section reaches the real exchange."""
@@ -80,11 +104,41 @@ class Server:
             while self._thread.is_alive():
                 time.sleep(_LOOK_S)  # unlike a lock, it leaves nothing held when interrupted
 
+    def restart(
+        self, *, down_s: float = 0.0, notice_s: float | None = None, wait: bool = True
+    ) -> None:
+        """Stop as a server that dies, and listen again on the same port.
+
+        Market, clock, faults and log stay, and with them trade ids and the numbers of updates.
+
+        Parameters
+        ----------
+        down_s
+            Seconds for which nobody listens.
+        notice_s
+            Seconds before, when WebSocket connections are told by a serverShutdown event; None
+            cuts them without a word.
+        wait
+            Whether to wait until it listens again; don't from the server's own thread.
+
+        Raises
+        ------
+        RuntimeError
+            When the server is closed.
+        """
+        done: Future[str] = Future()
+        if self._loop is None or self._closed or not self._thread.is_alive():
+            raise RuntimeError(f"{self!r} can't start again: serve the market anew")
+        self._loop.call_soon_threadsafe(self._begin_restart, down_s, notice_s, done)
+        if wait:
+            done.result()
+
     def close(self) -> None:
         """Stop listening and end all connections; once is enough, twice does no harm."""
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+        self._closed = True
+        if self._loop is not None and self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop may close in between
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(self._end_turn)
         self._thread.join()
 
     def __enter__(self) -> Self:
@@ -102,31 +156,79 @@ class Server:
         state = "running" if self._thread.is_alive() else "closed"
         return f"<Server {self.exchange} {self.url} {state}>"
 
+    @property
+    def _hub(self) -> Hub | None:
+        sockets = self._exchange.sockets
+        return None if sockets is None else sockets.hub
+
     def _run(self, host: str, port: int, started: Future[str]) -> None:
         try:
-            asyncio.run(self._main(host, port, started))
+            asyncio.run(self._main(host, port))
         except Exception as error:
             if started.done():
                 raise
             started.set_exception(error)  # such as a port that is taken: raised where it's awaited
+        finally:
+            for each in self._waiting:
+                if not each.done():
+                    each.set_exception(RuntimeError("the server was closed"))
 
-    async def _main(self, host: str, port: int, started: Future[str]) -> None:
+    async def _main(self, host: str, port: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self._stop = closing = asyncio.Event()
+        producer = None
+        if self._hub is not None:
+            self._hub.on_restart = lambda down_s: self._begin_restart(down_s, None, Future())
+            producer = asyncio.create_task(self._hub.run())
+        try:
+            while not self._closed:
+                self._turn = asyncio.Event()
+                port = await self._listen(host, port, self._turn)
+                down_s, self._down_s = self._down_s, 0.0
+                if down_s and not self._closed:
+                    self._turn = asyncio.Event()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._turn.wait(), down_s)
+        finally:
+            if producer is not None:
+                producer.cancel()
+
+    async def _listen(self, host: str, port: int, turn: asyncio.Event) -> int:
+        """Serve until the turn is over; give the port."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._exchange.handle(request, closing)
+            return await self._exchange.handle(request, turn)
 
         server = web.Server(handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
         try:
-            await web.TCPSite(runner, host, port).start()
-            bound = runner.addresses[0][1]
-            started.set_result(f"http://{host}:{bound}")
-            await closing.wait()
+            await web.TCPSite(runner, host, port, ssl_context=self._tls).start()
+            bound = int(runner.addresses[0][1])
+            scheme = "http" if self._tls is None else "https"
+            told, self._waiting = self._waiting, []
+            for each in told:
+                each.set_result(f"{scheme}://{host}:{bound}")
+            if not self._closed:
+                await turn.wait()
         finally:
+            if self._hub is not None:
+                self._hub.close(abruptly=not self._closed)
             await runner.cleanup()
+        return bound
+
+    def _begin_restart(self, down_s: float, notice_s: float | None, done: Future[str]) -> None:
+        self._waiting.append(done)
+        self._down_s = down_s
+        if notice_s is None:
+            self._end_turn()
+            return
+        if self._hub is not None:
+            self._hub.announce(notice_s)
+        asyncio.get_running_loop().call_later(notice_s, self._end_turn)
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.set()
 
 
 def serve(
@@ -144,10 +246,13 @@ def serve(
     refusals_before_ban: int = 10,
     limit_clock: Callable[[], float] = time.time,
     seed: int = 0,
+    tls: Secret | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Server:
-    """Serve a market as a real exchange's public spot REST interface, from a thread of its own.
+    """Serve a market as a real exchange's public spot interface, from a thread of its own.
+
+    REST for all exchanges, WebSocket streams for Binance.
 
     Parameters
     ----------
@@ -185,6 +290,8 @@ def serve(
         Seconds UTC for the weight windows and the request log.
     seed
         Decides which rows a fault loses, doubles or shuffles.
+    tls
+        Certificate and key, as files or as a context, to be served by https and wss.
     host, port
         Where to listen; port 0 takes a free one.
 
@@ -225,8 +332,16 @@ def serve(
     )
     meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)
-    handler = Exchange(dialect, faults, meter, clock=clock or _wall_clock, limit_clock=limit_clock)
-    return Server(handler, faults, exchange=exchange, host=host, port=port)
+    time_of = clock or _wall_clock
+    sockets = None
+    if exchange == "binance":
+        names = StreamNames(market.rules, schedule, Books(market, schedule))
+        limited = weight_limit is not None
+        sockets = Sockets(Hub(names, faults, time_of), dialect, limited=limited)
+    handler = Exchange(
+        dialect, faults, meter, clock=time_of, limit_clock=limit_clock, sockets=sockets
+    )
+    return Server(handler, faults, exchange=exchange, host=host, port=port, tls=tls)
 
 
 def _wall_clock() -> int:

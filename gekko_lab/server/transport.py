@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from os import PathLike
+
+    Secret = ssl.SSLContext | tuple[str | PathLike[str], str | PathLike[str]]
 
 _DRIPS = 20
 _JSON = "application/json;charset=UTF-8"
@@ -41,6 +45,16 @@ class Parcel:
     headers: Mapping[str, str] = field(default_factory=dict)
     broken: str | None = None
     drip_s: float = 0.0
+
+
+def secured(tls: Secret | None) -> ssl.SSLContext | None:
+    """Give the context of a server that speaks TLS with that certificate and key."""
+    if tls is None or isinstance(tls, ssl.SSLContext):
+        return tls
+    certificate, key = tls
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 async def send(request: web.BaseRequest, parcel: Parcel) -> web.StreamResponse:
