@@ -49,6 +49,19 @@ gekko_lab.exchanges(), gekko_lab.symbols("simulator"), gekko_lab.timeframes("sim
     assert not unwanted & modules_after(code)
 
 
+def test_the_data_log_needs_no_pandas(tmp_path):
+    code = f"""
+import gekko_lab
+gekko_lab.options.data_dir = {str(tmp_path)!r}
+asked = {{"since": "2024-01-01", "until": "2024-03-01", "progress": "off", "log": True}}
+candles = gekko_lab.fetch("simulator", "BTC/USDT", "1m", **asked)
+asked["log"] = None
+assert gekko_lab.fetch("replay:simulator", "BTC/USDT", "1m", **asked).equals(candles)
+assert gekko_lab.datalog.catalog()["rows"].item() == len(candles)
+"""
+    assert not {"pandas", "ccxt"} & modules_after(code)
+
+
 def test_an_exchange_can_be_named_and_shown_without_ccxt():
     code = "import gekko_lab; repr(gekko_lab.CcxtMarketData('binance')).encode()"
     assert "ccxt" not in modules_after(code)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _HEAD = struct.Struct("<II")  # rows; which columns are there, a bit each
-_NUMBERS = {pl.Int64: np.dtype("<i8"), pl.Float64: np.dtype("<f8"), pl.Datetime: np.dtype("<i8")}
+_TIME = pa.timestamp("us", "UTC")
+_NUMBERS = {pl.Int64: pa.int64(), pl.Float64: pa.float64(), pl.Datetime: _TIME}
 _FITS = sys.byteorder == "little"
 
 Block = tuple[int, "NDArray[np.int64]"]
@@ -58,11 +59,16 @@ def unpack(blocks: Sequence[Block], schema: pl.Schema) -> pl.DataFrame:
     columns = []
     for place, (name, dtype) in enumerate(schema.items()):
         if there >> place & 1:
-            values = pa.array(next(rows).view(_NUMBERS[dtype.base_type()]))
-            columns.append(pl.Series(name, pl.from_arrow(values)).cast(dtype))
+            columns.append(pl.Series(name, pl.from_arrow(_column(next(rows), dtype))))
         else:
             columns.append(pl.Series(name, [None], dtype).new_from_index(0, matrix.shape[1]))
     return pl.DataFrame(columns)
+
+
+def _column(numbers: NDArray[np.int64], dtype: pl.DataType) -> pa.Array:
+    """Give a row of the matrix as a column; `pa.array` would load pandas for it."""
+    buffers = [None, pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(_NUMBERS[dtype.base_type()], len(numbers), buffers)
 
 
 def follows(earlier: Block, later: Block) -> bool:

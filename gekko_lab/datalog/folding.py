@@ -56,12 +56,16 @@ def fold(
     content = journal.read(store.journal_file)
     if content.damages:
         _keep_aside(store)
+    records, damages = len(content.records), content.damages
     pending = read_records(content.records, store.key.kind)
-    if not pending.pages and not content.damages and len(content.records) < _MOST_LEDGERS:
+    del content  # as large as the rows that were read from it
+    if not pending.pages and not damages and records < _MOST_LEDGERS:
         return 0
     written = []
     if pending.pages:
-        for span, rows in _by_period(merge_rows(pending.pages, store.key.kind), store.key):
+        merged = merge_rows(pending.pages, store.key.kind)
+        pending.pages.clear()
+        for span, rows in _by_period(merged, store.key):
             _merge_into(store, span, rows, pending, lock=lock, width=width)
             written.append(span)
         disk.sync_folder(store.folder)

@@ -248,7 +248,14 @@ def _collected(
         from gekko_lab.fetching.logged import collect_logged
 
         try:
-            kept = collect_logged(supply, request, report=report, must=asked.log is True, rows=rows)
+            kept = collect_logged(
+                supply,
+                request,
+                report=report,
+                must=asked.log is True,
+                rows=rows,
+                columns=None if asked.columns == "full" else CANDLES.names(),
+            )
         except (LogError, OSError) as error:
             if asked.log or isinstance(error, SourceError):
                 raise

@@ -27,7 +27,7 @@ from gekko_lab.frames.schemas import CANDLES_FULL, GAPS, empty
 from gekko_lab.market.spans import Span, subtract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gekko_lab.fetching.completion import Outcome
     from gekko_lab.fetching.request import Request
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _LASTING = ("outage", "before_listing", "no_trades")
 _WORTH_FOLDING = 1 << 20
+_FOLD_BYTES = 8 << 20  # a fold holds about twice as much in memory
 _COUNTED = 100_000
 _GROWTHS = 6
 _LATE_MS = 3_600_000  # in which an exchange may still deliver what it lacks
@@ -47,6 +48,7 @@ def collect_logged(
     report: Callable[[int], None],
     must: bool = True,
     rows: bool = True,
+    columns: Sequence[str] | None = None,
 ) -> Logged:
     """Give the candles of a request and the table of what is missing, through the data log.
 
@@ -62,10 +64,14 @@ def collect_logged(
         Whether a log that can't be written ends the fetch; else it goes on without, and warns.
     rows
         Whether the candles of a range are wanted; else they are left in the log.
+    columns
+        Which of them are wanted; by default all.
     """
     series = supply.series
-    log = datalog.Series("candles", series.source, series.symbol, series.timeframe)
-    walk = _Walk(supply, log, request, report, must=must)
+    log = datalog.Series(
+        "candles", series.source, series.symbol, series.timeframe, fold_bytes=_FOLD_BYTES
+    )
+    walk = _Walk(supply, log, request, report, must=must, columns=columns)
     try:
         limit = request.limit
         found = walk.all(rows=rows) if limit is None else walk.counted(limit)
@@ -103,6 +109,7 @@ class _Walk:
         report: Callable[[int], None],
         *,
         must: bool,
+        columns: Sequence[str] | None = None,
     ) -> None:
         self.supply = supply
         self.series = supply.series
@@ -110,6 +117,7 @@ class _Walk:
         self.request = request
         self.report = report
         self.must = must
+        self.columns = list(columns or CANDLES_FULL)
         self.broken: Exception | None = None
         self.ended = False
         self.lock = threading.Lock()
@@ -132,11 +140,12 @@ class _Walk:
                 loose.append(found.frame)
             self._fold()
         if rows:
-            held = self.log.read(span)
-            frame, ledger = _with(held.frame, pl.concat(loose)), held.ledger
+            held = self.log.read(span, self.columns)
+            extra = pl.concat(loose).select(self.columns)
+            frame, ledger = _with(held.frame, extra), held.ledger
             extent = Extent.of(frame)
         else:
-            frame, ledger = empty(CANDLES_FULL), self.log.coverage(span)
+            frame, ledger = empty(CANDLES_FULL).select(self.columns), self.log.coverage(span)
             extent = self._extent(ledger.held)
         width = self.series.timeframe
         lasting = gap_frame(
@@ -180,7 +189,9 @@ class _Walk:
             report=self._report,
             keep=self._keep,
         )
-        return Logged(found, self._explained(found).gaps, Extent.of(found.frame))
+        gaps = self._explained(found).gaps
+        found.frame = found.frame.select(self.columns)
+        return Logged(found, gaps, Extent.of(found.frame))
 
     def _grown(self, limit: int) -> Logged | None:
         """Give the candles of the range where they are likely, grown as far as some are missing.

@@ -14,6 +14,7 @@ from gekko_lab.fetching.plan import Plan
 from gekko_lab.fetching.probing import probe
 from gekko_lab.frames.checks import milliseconds
 from gekko_lab.frames.schemas import CANDLES_FULL, empty
+from gekko_lab.frames.soundness import microseconds
 from gekko_lab.limits.waiting import check_stopped
 from gekko_lab.market.spans import Span, merge
 
@@ -147,7 +148,7 @@ class Walk:
         self.found.holes += outcome.holes
         self.found.failures += outcome.failures
         if len(outcome.frame):
-            last = outcome.frame.select(milliseconds().last()).item()
+            last = int(microseconds(outcome.frame)[-1]) // 1000
             self.found.latest = max(last, self.found.latest or 0)
         if outcome.holes and outcome.resumes_at is None and self.series.paging.jumps:
             self.found.ends += [hole for hole in outcome.holes if hole.until == page.until]

@@ -31,14 +31,15 @@ def clearly_candles(frame: pl.DataFrame, width: Timeframe | None, span: Span | N
     """Tell whether rows in the columns of candles are sound ones, each right after the other."""
     if width is None or width.milliseconds is None or frame.is_empty():
         return False
-    if any(frame[name].null_count() for name in _NAMES):
+    columns = [frame.get_column(name) for name in _NAMES]
+    if any(column.null_count() for column in columns):
         return False
-    times, step = microseconds(frame), width.milliseconds * 1000
+    times, step = columns[0].to_numpy().view(np.int64), width.milliseconds * 1000
     if (int(times[0]) - width.origin * 1000) % step or np.any(times[1:] - times[:-1] != step):
         return False
     if not _inside(times, span):
         return False
-    opens, highs, lows, closes, volumes = (frame[name].to_numpy() for name in _NAMES[1:])
+    opens, highs, lows, closes, volumes = (column.to_numpy() for column in columns[1:])
     ordered = (lows <= opens) & (lows <= closes) & (opens <= highs) & (closes <= highs)
     finite = np.isfinite(lows.min()) and np.isfinite(highs.max())
     return bool(finite and ordered.all() and volumes.min() >= 0 and np.isfinite(volumes.max()))

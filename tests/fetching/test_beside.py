@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
+import time
 import warnings
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,14 +14,23 @@ from hypothesis import strategies as st
 
 import gekko_lab
 from gekko_lab.errors import GapWarning, IncompleteData, Stopped
+from gekko_lab.fetching import beside as beside_module
 from gekko_lab.fetching.beside import beside
 from gekko_lab.limits.waiting import check_stopped, stopped_by
 from gekko_lab.market.timeframe import MINUTE
 from gekko_lab.server import Fault
 
+pytestmark = pytest.mark.usefixtures("idle")
+
 KLINES = "/api/v3/klines"
 START = 1_704_067_200_000  # 2024-01-01
 WEEK = {"since": "2024-01-01", "until": "2024-01-08"}
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """A process that has all its time left, though its own server uses some of it here."""
+    monkeypatch.setattr(beside_module, "process_time", lambda: 0.0)
 
 
 def fetch(exchange, **asked):
@@ -166,3 +178,33 @@ def test_what_one_raises_comes_out():
 
     with pytest.raises(KeyError, match="mine"):
         list(beside([fail, *[lambda: 1] * 5], 2))
+
+
+def most_at_a_time(monkeypatch, busy):
+    """Give how many of forty tasks were ever under way at once, at most of six."""
+    wall = itertools.count()
+    monkeypatch.setattr(beside_module, "perf_counter", lambda: float(next(wall)))
+    cpu = itertools.count()
+    monkeypatch.setattr(beside_module, "process_time", lambda: busy * next(cpu))
+    lock, under_way, most = threading.Lock(), set(), []
+
+    def task(number):
+        with lock:
+            under_way.add(number)
+            most.append(len(under_way))
+        time.sleep(0.005)
+        with lock:
+            under_way.remove(number)
+        return number
+
+    tasks = [partial(task, number) for number in range(40)]
+    assert sorted(beside(tasks, 6)) == list(range(40))
+    return max(most)
+
+
+def test_who_waits_gets_company(monkeypatch):
+    assert most_at_a_time(monkeypatch, 0.05) == 6
+
+
+def test_who_keeps_a_core_busy_stays_alone(monkeypatch):
+    assert most_at_a_time(monkeypatch, 0.9) == 1
