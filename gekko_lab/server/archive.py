@@ -100,9 +100,9 @@ class _Archive:
         del path, query
         return Asked()
 
-    def weight(self, path: str) -> int:
+    def weight(self, path: str, query: Mapping[str, str]) -> int:
         """Give what a request costs: nothing."""
-        del path
+        del path, query
         return 0
 
     def used(self, verdict: Verdict) -> Mapping[str, str]:

@@ -6,17 +6,20 @@ Endpoints, parameters, errors and their texts follow the Binance spot API docume
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import HOUR, Timeframe
-from gekko_lab.server.binance_rows import kline_rows, trade_rows
+from gekko_lab.server.binance_listing import Listing
+from gekko_lab.server.binance_rows import kline_rows, print_rows, trade_rows
+from gekko_lab.server.binance_tickers import Tickers
+from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
-from gekko_lab.server.dialect import Answer, Asked, spot_markets
-from gekko_lab.server.exchange_info import exchange_info, market_id
-from gekko_lab.server.limits import TOO_MANY, WEIGHTS
+from gekko_lab.server.dialect import Answer, Asked
+from gekko_lab.server.exchange_info import exchange_info
+from gekko_lab.server.limits import TOO_MANY, weight_of
 from gekko_lab.server.queries import ProtocolError, Query
 from gekko_lab.server.spoiling import Layout, whole_page
 
@@ -56,6 +59,13 @@ _SUBJECTS: dict[str, Subject] = {
     "/api/v3/klines": "candles",
     "/api/v3/uiKlines": "candles",
     "/api/v3/aggTrades": "trades",
+    "/api/v3/trades": "trades",
+    "/api/v3/historicalTrades": "trades",
+    "/api/v3/depth": "order_book",
+    "/api/v3/ticker/24hr": "ticker",
+    "/api/v3/ticker/price": "ticker",
+    "/api/v3/ticker/bookTicker": "ticker",
+    "/api/v3/avgPrice": "ticker",
     "/api/v3/exchangeInfo": "markets",
     "/api/v3/time": "time",
 }
@@ -67,7 +77,7 @@ def _later(time: int, by: int) -> int:
 
 _LAYOUTS: dict[Subject | None, Layout] = {
     "candles": Layout(whole_page, times=(0, 6), prices=(1, 2, 3, 4), later=_later),
-    "trades": Layout(whole_page, times=("T",), prices=("p",), later=_later),
+    "trades": Layout(whole_page, times=("T", "time"), prices=("p", "price"), later=_later),
 }
 
 
@@ -93,6 +103,8 @@ class BinanceSpot:
         The limit that exchangeInfo and refusals tell.
     hours_between
         The longest time between startTime and endTime of aggTrades; None for any.
+    books
+        The order books; by default those of the schedule's market.
     """
 
     nothing = b"[]"
@@ -106,8 +118,9 @@ class BinanceSpot:
         page_limit: int,
         weight_limit: int,
         hours_between: int | None,
+        books: Books | None = None,
     ) -> None:
-        self._markets = spot_markets(rules, market_id)
+        self._listing = Listing(rules)
         self._schedule = schedule
         self._klines = CandlePages(schedule, kline_rows)
         self._halted = frozenset(halted)
@@ -121,18 +134,21 @@ class BinanceSpot:
             "/api/v3/klines": self._kline_page,
             "/api/v3/uiKlines": self._kline_page,
             "/api/v3/aggTrades": self._trade_page,
+            "/api/v3/trades": self._newest_prints,
+            "/api/v3/historicalTrades": self._print_page,
+            **Tickers(self._listing, books or Books(schedule.market, schedule)).routes,
         }
 
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
         """Tell what a request is about."""
         name = query.get("symbol")
-        market = self._markets.get(name or "")
+        market = self._listing.find(name or "")
         names = (name, market.symbol if market else None)
         return Asked(_SUBJECTS.get(path), frozenset(filter(None, names)))
 
-    def weight(self, path: str) -> int:
-        """Give what a request for that path costs."""
-        return WEIGHTS.get(path, 1)
+    def weight(self, path: str, query: Mapping[str, str]) -> int:
+        """Give what a request costs."""
+        return weight_of(path, query)
 
     def used(self, verdict: Verdict) -> Mapping[str, str]:
         """Give the headers that tell the weight of this minute."""
@@ -185,19 +201,19 @@ class BinanceSpot:
         return orjson.dumps({"serverTime": now})
 
     def _exchange_info(self, query: Query, now: int) -> bytes:
-        wanted = self._wanted_symbols(query)
+        wanted = self._listing.some(query)
         query.text("permissions")
         query.text("showPermissionSets")
         status = query.text("symbolStatus")
         query.done()
-        markets = self._markets.values() if wanted is None else wanted
+        markets = self._listing.all() if wanted is None else wanted
         info = exchange_info(
             markets, now=now, halted=self._halted, status=status, weight_limit=self._weight_limit
         )
         return orjson.dumps(info)
 
     def _kline_page(self, query: Query, now: int) -> bytes:
-        market = self._market(query)
+        market = self._listing.one(query)
         name = query.needed("interval")
         start, end = query.time("startTime"), query.time("endTime")
         limit = query.limit(DEFAULT_LIMIT, self._page_limit)
@@ -212,7 +228,7 @@ class BinanceSpot:
         return rows.json()
 
     def _trade_page(self, query: Query, now: int) -> bytes:
-        market = self._market(query)
+        market = self._listing.one(query)
         first_id = query.integer("fromId")
         start, end = query.time("startTime"), query.time("endTime")
         limit = query.limit(DEFAULT_LIMIT, self._page_limit)
@@ -229,6 +245,22 @@ class BinanceSpot:
             trades = self._schedule.last_trades(symbol, Span(0, until), limit, now)
         return trade_rows(trades, market)
 
+    def _newest_prints(self, query: Query, now: int) -> bytes:
+        return self._prints(query, None, now)
+
+    def _print_page(self, query: Query, now: int) -> bytes:
+        return self._prints(query, query.integer("fromId"), now)
+
+    def _prints(self, query: Query, first_id: int | None, now: int) -> bytes:
+        market = self._listing.one(query)
+        limit = query.limit(DEFAULT_LIMIT, self._page_limit)
+        query.done()
+        if first_id is None:
+            trades = self._schedule.last_trades(market.symbol, Span(0, now + 1), limit, now)
+        else:
+            trades = self._schedule.trades_from_id(market.symbol, first_id, limit, now)
+        return print_rows(trades, market)
+
     def _check_window(self, start: int | None, end: int | None) -> None:
         hours = self._hours_between
         if hours is None or start is None or end is None:
@@ -237,40 +269,7 @@ class BinanceSpot:
             text = f"More than {hours} hours between startTime and endTime."
             raise ProtocolError(-1127, text)
 
-    def _market(self, query: Query) -> MarketRules:
-        return self._known(query.symbol())
-
-    def _known(self, name: str) -> MarketRules:
-        market = self._markets.get(name)
-        if market is None:
-            raise ProtocolError(-1121, "Invalid symbol.")
-        return market
-
-    def _wanted_symbols(self, query: Query) -> list[MarketRules] | None:
-        one, several = query.text("symbol"), query.text("symbols")
-        if one is not None and several is not None:
-            raise ProtocolError(-1128, "Combination of optional parameters invalid.")
-        if one is not None:
-            return [self._known(one)]
-        if several is None:
-            return None
-        return [self._known(name) for name in _names(several)]
-
 
 def _error(status: int, code: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     body = orjson.dumps({"code": code, "msg": text})
     return Answer(status, body, headers or {}, error=True)
-
-
-def _names(text: str) -> list[str]:
-    legal = (
-        "Illegal characters found in parameter 'symbols'; legal range is "
-        '\'^\\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\\]$\'.'
-    )
-    try:
-        names: Any = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise ProtocolError(-1100, legal) from None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ProtocolError(-1100, legal)
-    return names

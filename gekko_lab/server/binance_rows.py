@@ -1,4 +1,4 @@
-"""Binance's klines and aggregate trades as JSON text.
+"""Binance's klines and trades as JSON text.
 
 Prices and amounts are strings with eight decimals, as Binance writes them (Binance spot API
 documents, 2026-07), or with more where the market's steps are finer.
@@ -59,6 +59,25 @@ def trade_rows(trades: pl.DataFrame, rules: MarketRules) -> bytes:
         pl.lit(',"m":'),
         maker,
         pl.lit(',"M":true}'),
+    )
+    return json_list(trades.select(row.alias("row"))["row"])
+
+
+def print_rows(trades: pl.DataFrame, rules: MarketRules) -> bytes:
+    """Give single trades as a JSON list, each with its cost."""
+    tick, step = decimals(rules.tick_size), decimals(rules.step_size)
+    maker = pl.when(pl.col("side") == "sell").then(pl.lit("true")).otherwise(pl.lit("false"))
+    row = pl.concat_str(
+        pl.lit('{"id":'),
+        pl.col("id"),
+        pl.lit(',"price":"'),
+        *number("price", tick, '","qty":"'),
+        *number("amount", step, '","quoteQty":"'),
+        *number(pl.col("price") * pl.col("amount"), min(PLACES, tick + step), '","time":'),
+        pl.col("timestamp").dt.epoch("ms"),
+        pl.lit(',"isBuyerMaker":'),
+        maker,
+        pl.lit(',"isBestMatch":true}'),
     )
     return json_list(trades.select(row.alias("row"))["row"])
 

@@ -12,7 +12,9 @@ import orjson
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END, Timeframe
+from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
+from gekko_lab.server.coinbase_prices import BOOK_LEVELS, Prices
 from gekko_lab.server.coinbase_products import currency, product, product_id
 from gekko_lab.server.coinbase_rows import candle_rows, trade_rows
 from gekko_lab.server.dialect import Answer, Asked, Refused, currencies, spot_markets
@@ -20,7 +22,7 @@ from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_page, whole_seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -35,6 +37,13 @@ CANDLES = 300
 TRADES = 1000
 BURST = 1.5  # times the requests in a second: a bucket of 15
 
+_PAGES: dict[str, Subject] = {
+    "candles": "candles",
+    "trades": "trades",
+    "book": "order_book",
+    "ticker": "ticker",
+    "stats": "ticker",
+}
 _MOST_ID = 2**63 - 1
 
 
@@ -67,6 +76,8 @@ class CoinbaseExchange:
         Symbols that are offline.
     page_limit
         The most rows in an answer; by default 300 candles and 1000 trades.
+    books
+        The order books; by default those of the schedule's market.
     """
 
     nothing = b"[]"
@@ -78,13 +89,22 @@ class CoinbaseExchange:
         *,
         halted: Collection[str] = (),
         page_limit: int | None = None,
+        books: Books | None = None,
     ) -> None:
         self._markets = spot_markets(rules, product_id)
         self._schedule = schedule
         self._candles = CandlePages(schedule, candle_rows)
+        self._prices = Prices(schedule, books or Books(schedule.market, schedule))
         self._halted = frozenset(halted)
         self._candle_limit = page_limit or CANDLES
         self._trade_limit = page_limit or TRADES
+        self._pages: dict[str, Callable[[MarketRules, dict[str, str], int], Answer]] = {
+            "candles": self._candle_page,
+            "trades": self._trade_page,
+            "book": self._book,
+            "ticker": self._ticker,
+            "stats": self._stats,
+        }
 
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
         """Tell what a request is about."""
@@ -94,17 +114,17 @@ class CoinbaseExchange:
                 return Asked("time")
             case ["currencies"] | ["products"]:
                 return Asked("markets")
+            case ["products", "spark-lines"]:
+                return Asked("ticker")
             case ["products", name]:
                 return Asked("markets", self._names(name))
-            case ["products", name, "candles"]:
-                return Asked("candles", self._names(name))
-            case ["products", name, "trades"]:
-                return Asked("trades", self._names(name))
+            case ["products", name, page] if page in _PAGES:
+                return Asked(_PAGES[page], self._names(name))
         return Asked()
 
-    def weight(self, path: str) -> int:
-        """Give what a request for that path costs: one, whatever it is."""
-        del path
+    def weight(self, path: str, query: Mapping[str, str]) -> int:
+        """Give what a request costs: one, whatever it is."""
+        del path, query
         return 1
 
     def used(self, verdict: Verdict) -> Mapping[str, str]:
@@ -148,6 +168,13 @@ class CoinbaseExchange:
                 return _json([currency(code) for code in currencies(self._markets.values())])
             case ["products"]:
                 return _json([self._product(market) for market in self._markets.values()])
+            case ["products", "spark-lines"]:
+                return _json(
+                    {
+                        name: self._prices.spark_line(each, now)
+                        for name, each in self._markets.items()
+                    }
+                )
             case ["products", name, *rest]:
                 return self._product_page(self._market(name), rest, query, now)
         return _error(404, "NotFound")
@@ -158,10 +185,8 @@ class CoinbaseExchange:
         match rest:
             case []:
                 return _json(self._product(market))
-            case ["candles"]:
-                return self._candle_page(market, query, now)
-            case ["trades"]:
-                return self._trade_page(market, query, now)
+            case [page] if page in _PAGES:
+                return self._pages[page](market, query, now)
         return _error(404, "NotFound")
 
     def _candle_page(self, market: MarketRules, query: dict[str, str], now: int) -> Answer:
@@ -201,6 +226,18 @@ class CoinbaseExchange:
         if len(trades):
             headers = {"CB-BEFORE": str(trades["id"][-1]), "CB-AFTER": str(trades["id"][0])}
         return Answer(200, trade_rows(trades, market), headers)
+
+    def _book(self, market: MarketRules, query: dict[str, str], now: int) -> Answer:
+        levels = BOOK_LEVELS.get(query.get("level", "1"))
+        if levels is None:
+            raise Refused(_error(400, "Invalid level"))
+        return _json(self._prices.book(market, levels, now))
+
+    def _ticker(self, market: MarketRules, _query: dict[str, str], now: int) -> Answer:
+        return _json(self._prices.ticker(market, now))
+
+    def _stats(self, market: MarketRules, _query: dict[str, str], now: int) -> Answer:
+        return _json(self._prices.stats(market, now))
 
     def _product(self, market: MarketRules) -> dict[str, object]:
         return product(market, halted=market.symbol in self._halted)

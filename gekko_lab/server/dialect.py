@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gekko_lab.server.limits import Verdict
     from gekko_lab.server.spoiling import Layout
 
-Subject = Literal["candles", "trades", "markets", "time"]
+Subject = Literal["candles", "trades", "order_book", "ticker", "markets", "time"]
 """What a request is about, whatever the exchange calls it."""
 
 
@@ -80,8 +80,8 @@ class Dialect(Protocol):
         """Tell what a request is about."""
         ...
 
-    def weight(self, path: str) -> int:
-        """Give what a request for that path costs."""
+    def weight(self, path: str, query: Mapping[str, str]) -> int:
+        """Give what a request costs."""
         ...
 
     def used(self, verdict: Verdict) -> Mapping[str, str]:

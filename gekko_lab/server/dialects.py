@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from gekko_lab.market.rules import MarketRules
+    from gekko_lab.server.books import Books
     from gekko_lab.server.dialect import Dialect
     from gekko_lab.server.limits import Meter
     from gekko_lab.server.schedule import Schedule
@@ -28,12 +29,15 @@ def dialect_of(
     page_limit: int | None,
     weight_limit: float | None,
     hours_between: int | None,
+    books: Books | None = None,
 ) -> Dialect:
-    """Give the dialect of an exchange over a market; Binance alone heeds the last two."""
+    """Give the dialect of an exchange over a market; Binance alone heeds limit and hours."""
     if exchange == "coinbaseexchange":
-        return coinbase.CoinbaseExchange(rules, schedule, halted=halted, page_limit=page_limit)
+        return coinbase.CoinbaseExchange(
+            rules, schedule, halted=halted, page_limit=page_limit, books=books
+        )
     if exchange == "kraken":
-        return kraken.KrakenSpot(rules, schedule, halted=halted, page_limit=page_limit)
+        return kraken.KrakenSpot(rules, schedule, halted=halted, page_limit=page_limit, books=books)
     return BinanceSpot(
         rules,
         schedule,
@@ -41,6 +45,7 @@ def dialect_of(
         page_limit=page_limit or PAGE,
         weight_limit=round(weight_limit or OFFICIAL_LIMIT),
         hours_between=hours_between,
+        books=books,
     )
 
 

@@ -129,7 +129,7 @@ class Exchange:
                 return await send(request, parcel)
         if self.sockets is not None and self.sockets.wanted(request):
             return await self.sockets.accept(request, self._note_socket)
-        weight = self._dialect.weight(request.path)
+        weight = self._dialect.weight(request.path, query)
         verdict = self._counter.charge(request.remote or "", weight)
         parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
         self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)

@@ -121,8 +121,8 @@ class Fault:
     kind
         What happens.
     path
-        Requests about "candles", "trades", "markets" or "time", whatever the exchange calls them,
-        or whose path begins so, such as "/api/v3/klines"; None for all.
+        Requests about "candles", "trades", "order_book", "ticker", "markets" or "time", whatever
+        the exchange calls them, or whose path begins so, such as "/api/v3/klines"; None for all.
     symbol
         Requests for this symbol, `BTC/USDT` or the exchange's own name, such as `BTCUSDT`,
         `BTC-USDT`, `XBTUSDT`; None for all.

@@ -15,9 +15,11 @@ import polars as pl
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
 from gekko_lab.server.dialect import Answer, Asked, Refused, currencies, spot_markets
 from gekko_lab.server.kraken_pairs import Pair, asset, asset_id, asset_pair, pair_id
+from gekko_lab.server.kraken_prices import LEVELS, MOST_LEVELS, Prices
 from gekko_lab.server.kraken_rows import STAMP, candle_rows, stamped, trade_rows
 from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_seconds_later
@@ -49,6 +51,9 @@ _NANOSECONDS_FROM = 10**14  # as seconds it would be far beyond the year 10000
 _SUBJECTS: dict[str, Subject] = {
     "OHLC": "candles",
     "Trades": "trades",
+    "Depth": "order_book",
+    "Ticker": "ticker",
+    "Spread": "ticker",
     "AssetPairs": "markets",
     "Assets": "markets",
     "Time": "time",
@@ -91,6 +96,8 @@ class KrakenSpot:
         Symbols whose orders can only be canceled.
     page_limit
         The most rows in an answer; by default 720 candles and 1000 trades.
+    books
+        The order books; by default those of the schedule's market.
     """
 
     nothing = b'{"error":[],"result":{}}'
@@ -102,12 +109,14 @@ class KrakenSpot:
         *,
         halted: Collection[str] = (),
         page_limit: int | None = None,
+        books: Books | None = None,
     ) -> None:
         self._markets = spot_markets(rules, pair_id)
         pairs = {name: Pair.of(market) for name, market in self._markets.items()}
         self._pairs = {name: pair for pair in pairs.values() for name in pair.names}
         self._schedule = schedule
         self._candles = CandlePages(schedule, candle_rows)
+        self._prices = Prices(schedule, books or Books(schedule.market, schedule))
         self._halted = frozenset(halted)
         self._candle_limit = page_limit or CANDLES
         self._trade_limit = page_limit or TRADES
@@ -118,6 +127,9 @@ class KrakenSpot:
             "AssetPairs": self._asset_pairs,
             "OHLC": self._candle_page,
             "Trades": self._trade_page,
+            "Depth": self._depth,
+            "Ticker": self._ticker,
+            "Spread": self._spread,
         }
 
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
@@ -129,9 +141,9 @@ class KrakenSpot:
         pair = self._pairs.get(name)
         return Asked(subject, frozenset({name}) | (pair.names | {pair.symbol} if pair else set()))
 
-    def weight(self, path: str) -> int:
-        """Give what a request for that path costs: one, whatever it is."""
-        del path
+    def weight(self, path: str, query: Mapping[str, str]) -> int:
+        """Give what a request costs: one, whatever it is."""
+        del path, query
         return 1
 
     def used(self, verdict: Verdict) -> Mapping[str, str]:
@@ -228,6 +240,27 @@ class KrakenSpot:
             trades = self._newest_trades(pair.symbol, limit, now)
         last = str(trades[STAMP][-1]) if len(trades) else str(since)
         return _page(pair.id, trade_rows(trades, self._markets[pair.id]), f'"{last}"')
+
+    def _depth(self, query: dict[str, str], now: int) -> bytes:
+        pair = self._pair(query.get("pair", ""))
+        count = query.get("count", str(LEVELS))
+        if not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_LEVELS):
+            raise Refused(_error("EGeneral:Invalid arguments:count"))
+        return orjson.dumps({pair.id: self._prices.book(self._markets[pair.id], int(count), now)})
+
+    def _ticker(self, query: dict[str, str], now: int) -> bytes:
+        wanted = list(self._markets)
+        if "pair" in query:
+            wanted = [self._pair(name).id for name in query["pair"].split(",")]
+        told = {name: self._prices.ticker(self._markets[name], now) for name in wanted}
+        return orjson.dumps({name: ticker for name, ticker in told.items() if ticker})
+
+    def _spread(self, query: dict[str, str], now: int) -> bytes:
+        pair = self._pair(query.get("pair", ""))
+        since = _nanoseconds(query) // (1000 * _MILLION)
+        rows = self._prices.spreads(self._markets[pair.id], since, now)
+        last = rows[-1][0] if rows else since
+        return orjson.dumps({pair.id: rows, "last": last})
 
     def _trades_after(self, symbol: str, since: int, limit: int, now: int) -> pl.DataFrame:
         # Others may share the cursor's millisecond, which has to be read from its begin.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 WEIGHTS = {
     "/api/v3/ping": 1,
@@ -21,7 +21,21 @@ WEIGHTS = {
     "/api/v3/klines": 2,
     "/api/v3/uiKlines": 2,
     "/api/v3/aggTrades": 4,
+    "/api/v3/trades": 25,
+    "/api/v3/historicalTrades": 25,
+    "/api/v3/depth": 5,
+    "/api/v3/avgPrice": 2,
+    "/api/v3/ticker/24hr": 2,
+    "/api/v3/ticker/price": 2,
+    "/api/v3/ticker/bookTicker": 2,
 }
+"""What a request to Binance costs at the least; more levels or markets cost more."""
+
+_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50))
+_DEEPEST_WEIGHT = 250
+_DAY_WEIGHTS = ((20, 2), (100, 40))
+_MOST_DAYS_WEIGHT = 80
+_SEVERAL_WEIGHT = 4
 OFFICIAL_LIMIT = 6000
 
 TOO_MANY = 429
@@ -30,6 +44,25 @@ _WINDOW_S = 60
 _FIRST_BAN_S = 120
 _LONGEST_BAN_S = 3 * 24 * 3600
 _ROUNDING = 1e-6
+
+
+def weight_of(path: str, query: Mapping[str, str]) -> int:
+    """Give what a request to Binance costs."""
+    if path == "/api/v3/depth":
+        limit = query.get("limit", "")
+        levels = int(limit) if limit.isdecimal() else _DEPTH_WEIGHTS[0][0]
+        return _step(_DEPTH_WEIGHTS, levels, _DEEPEST_WEIGHT)
+    if path.startswith("/api/v3/ticker/") and "symbol" not in query:
+        if path != "/api/v3/ticker/24hr":
+            return _SEVERAL_WEIGHT
+        if "symbols" in query:
+            return _step(_DAY_WEIGHTS, query["symbols"].count(",") + 1, _MOST_DAYS_WEIGHT)
+        return _MOST_DAYS_WEIGHT
+    return WEIGHTS.get(path, 1)
+
+
+def _step(weights: Iterable[tuple[int, int]], count: int, most: int) -> int:
+    return next((weight for up_to, weight in weights if count <= up_to), most)
 
 
 @dataclass(frozen=True, slots=True)

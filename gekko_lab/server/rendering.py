@@ -81,6 +81,13 @@ def fixed(value: float, places: int = PLACES) -> str:
     return f"{value:.{max(PLACES, places)}f}"
 
 
+def padded(value: float, digits: int, places: int = PLACES) -> str:
+    """Give one number with `digits` decimals and zeros up to `places`."""
+    text = f"{value:.{digits}f}"
+    filler = "0" * max(0, places - digits)
+    return text + ("." if filler and not digits else "") + filler
+
+
 def plain(value: float) -> str:
     """Give one number in full, without needless zeros."""
     return f"{value:.{decimals(value)}f}"

@@ -31,6 +31,11 @@ _KEPT = 32
 class Schedule:
     """A market as it was seen at a moment: nothing before the listing, in outages, or later.
 
+    Attributes
+    ----------
+    market : MarketData
+        Where candles and trades come from.
+
     Parameters
     ----------
     market
@@ -51,7 +56,7 @@ class Schedule:
         outages: Iterable[tuple[int, int]] = (),
         exact_quote_volume: bool = False,
     ) -> None:
-        self._market = market
+        self.market = market
         self._listed = dict(listed_since or {})
         self._outages = merge(Span(*outage) for outage in outages)
         self._exact = exact_quote_volume
@@ -61,8 +66,8 @@ class Schedule:
     def span(self, symbol: str, now: int) -> Span:
         """Give the time in which the symbol can have data as of `now`, which is included."""
         since, until = BEGINNING, now + 1
-        if isinstance(self._market, Bounded):
-            bounds = self._market.span(symbol)
+        if isinstance(self.market, Bounded):
+            bounds = self.market.span(symbol)
             since, until = max(since, bounds.since), min(until, bounds.until)
         return Span(max(since, self._listed.get(symbol, since)), until)
 
@@ -109,7 +114,7 @@ class Schedule:
     def trades(self, symbol: str, span: Span, now: int) -> pl.DataFrame:
         """Give the trades in `span`."""
         parts = self.open_spans(symbol, span, now)
-        frames = [self._market.trades(symbol, *part) for part in parts]
+        frames = [self.market.trades(symbol, *part) for part in parts]
         return pl.concat(frames) if frames else empty(SIMULATED_TRADES)
 
     def first_trades(self, symbol: str, span: Span, limit: int, now: int) -> pl.DataFrame:
@@ -119,7 +124,7 @@ class Schedule:
             start, look = part.since, _FIRST_LOOK
             while start < part.until and limit > 0:
                 end = min(part.until, start + look)
-                found.append(self._market.trades(symbol, start, end).head(limit))
+                found.append(self.market.trades(symbol, start, end).head(limit))
                 limit -= len(found[-1])
                 start, look = end, min(2 * look, _LONGEST_LOOK)
         return pl.concat(found)
@@ -131,7 +136,7 @@ class Schedule:
             end, look = part.until, _FIRST_LOOK
             while end > part.since and limit > 0:
                 start = max(part.since, end - look)
-                found.append(self._market.trades(symbol, start, end).tail(limit))
+                found.append(self.market.trades(symbol, start, end).tail(limit))
                 limit -= len(found[-1])
                 end, look = start, min(2 * look, _LONGEST_LOOK)
         return pl.concat(found[::-1])
@@ -139,7 +144,7 @@ class Schedule:
     def trades_from_id(self, symbol: str, first_id: int, limit: int, now: int) -> pl.DataFrame:
         """Give the oldest trades whose id is `first_id` or more, at most `limit`."""
         span = self.span(symbol, now)
-        nearest = self._market.trades_from_id(symbol, first_id, limit)
+        nearest = self.market.trades_from_id(symbol, first_id, limit)
         if nearest.is_empty():
             return nearest
         visible = _within(nearest, self.open_spans(symbol, span, now))
@@ -154,7 +159,7 @@ class Schedule:
 
     def trades_before_id(self, symbol: str, id_: int, limit: int, now: int) -> pl.DataFrame:
         """Give the newest trades whose id is less than `id_`, at most `limit`, in order."""
-        following = self._market.trades_from_id(symbol, id_, 1)
+        following = self.market.trades_from_id(symbol, id_, 1)
         if following.is_empty():
             return self.last_trades(symbol, Span(0, now + 1), limit, now)
         time = int(following["timestamp"].dt.epoch("ms")[0])
@@ -164,7 +169,7 @@ class Schedule:
         return found.filter(pl.col("id") < id_).tail(limit)
 
     def _ask(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
-        return self._market.candles(symbol, step, since, until, quote_volume=self._exact)
+        return self.market.candles(symbol, step, since, until, quote_volume=self._exact)
 
     def _stretch(
         self, symbol: str, span: Span, steps: Sequence[Timeframe]
@@ -173,7 +178,7 @@ class Schedule:
         if span.since >= span.until:
             return []
         if not steps:
-            trades = self._market.trades(symbol, *span)
+            trades = self.market.trades(symbol, *span)
             return [(None, candles_from_trades(trades, _SECOND))]
         step, *finer = steps
         first, last = step.ceil(span.since), step.floor(span.until)

@@ -329,6 +329,7 @@ def serve(
         page_limit=page_limit,
         weight_limit=weight_limit,
         hours_between=hours_between,
+        books=Books(market, schedule),
     )
     meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)

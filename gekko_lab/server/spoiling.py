@@ -25,7 +25,7 @@ class Layout:
     rows : Callable
         Gives the list of rows inside a decoded page, or None when there is none.
     times, prices : tuple of int or str
-        Places or names of the fields in a row.
+        Places or names of the fields in a row; pages of one subject may name them differently.
     later : Callable
         Gives a time moved by so many milliseconds, or by what the format can tell.
     """
@@ -76,14 +76,18 @@ def _empty(_rows: Rows, _fault: Fault, _chance: random.Random, _: Layout) -> Row
 def _shift(rows: Rows, fault: Fault, _chance: random.Random, layout: Layout) -> Rows:
     by = int(fault.amount(1))
     for row in rows:
-        for key in layout.times:
+        for key in _there(row, layout.times):
             row[key] = layout.later(row[key], by)
     return rows
 
 
+def _there(row: Any, keys: tuple[int | str, ...]) -> list[int | str]:  # noqa: ANN401 (JSON)
+    return [key for key in keys if isinstance(row, list) or key in row]
+
+
 def _spoil(rows: Rows, fault: Fault, chance: random.Random, layout: Layout) -> Rows:
     for row in chance.sample(rows, min(len(rows), int(fault.amount(5)))):
-        for key in layout.prices:
+        for key in _there(row, layout.prices):
             row[key] = "NaN"
     return rows
 

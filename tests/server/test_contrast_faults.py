@@ -319,7 +319,9 @@ def test_faults_choose_by_any_name_of_the_symbol(served_as, ccxt_for, exchange, 
 
 
 def test_a_path_that_is_none_is_refused():
-    with pytest.raises(InvalidArgument, match="'candles', 'trades', 'markets', 'time'"):
+    with pytest.raises(
+        InvalidArgument, match="'trades', 'order_book', 'ticker', 'markets', 'time'"
+    ):
         Fault("reset", path="klines")
 
 

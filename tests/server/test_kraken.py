@@ -264,7 +264,7 @@ def test_a_wrong_request_is_answered_with_an_error_and_200(error, path, query, t
 
 
 def test_an_unknown_method_is_told(kraken, ask):
-    assert ask(kraken, "/0/public/Depth").json() == {"error": ["EGeneral:Unknown method"]}
+    assert ask(kraken, "/0/public/Level3").json() == {"error": ["EGeneral:Unknown method"]}
     assert ask(kraken, "/api/v3/time").status_code == 404
 
 
