@@ -1,0 +1,261 @@
+"""The trades of a live channel: streamed or polled, and never with a hole that isn't told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from gekko_lab.errors import SourceError
+from gekko_lab.events.types import Gap, Trade
+from gekko_lab.feeds.channel import Batch, Table
+from gekko_lab.feeds.live_asking import sound_page, trades_of
+from gekko_lab.feeds.live_hub import now_us
+from gekko_lab.feeds.live_tape import Tape
+from gekko_lab.frames.schemas import SIDE, TIME, TRADES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gekko_lab.events.types import MarketEvent
+    from gekko_lab.feeds.live_asking import Asking, ExchangeTime
+    from gekko_lab.feeds.live_hub import Hub, Patience
+    from gekko_lab.market.timeframe import Timeframe
+    from gekko_lab.sources.live import LiveSource, TradeRules
+    from gekko_lab.sources.source import TradeCursor
+
+_SHORT: Final = 90
+"""Fewer new trades than that are the newest: pages have room for a hundred at least."""
+
+_LAGS: Final = 8  # how often REST is asked for a trade that the stream has told already
+_LAG_S: Final = 0.25
+_STALE_US: Final = 5_000_000
+_LONGEST_QUIET_S: Final = 300.0
+
+
+class TradeDesk:
+    """Keeps the trades of all symbols in one piece each.
+
+    Parameters
+    ----------
+    source, asking
+        Who knows the trades, and how to ask.
+    symbols
+        The markets.
+    hub
+        Takes what is to be told.
+    clock
+        The exchange's time.
+    width
+        Of the candles whose trades are needed from their open on; None for none.
+    dense
+        Whether the close before tells where quiet candles stay.
+    patience
+        How long to wait for what.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        asking: Asking,
+        symbols: Sequence[str],
+        hub: Hub,
+        clock: ExchangeTime,
+        *,
+        width: Timeframe | None,
+        dense: bool,
+        patience: Patience,
+    ) -> None:
+        self._asking, self._hub, self._clock = asking, hub, clock
+        self._symbols, self._width, self._dense = symbols, width, dense
+        self._patience = patience
+        self._source = source
+        self._rules: dict[str, TradeRules] = {}
+        self._tapes: dict[str, Tape] = {}
+        self._places: dict[str, TradeCursor] = {}
+        self._fills: dict[str, asyncio.Task[None]] = {}
+        self._heard: dict[str, float] = {}
+        self._begun = False
+        self._whole_us: int | None = None
+
+    @property
+    def settled_us(self) -> int | None:
+        """The exchange's time up to which the streamed trades are whole; None while some wait."""
+        if not self._begun or any(tape.filling for tape in self._tapes.values()):
+            return None
+        return self._clock.settled_us()
+
+    @property
+    def polled_us(self) -> int | None:
+        """The exchange's time up to which the polled trades are whole."""
+        return self._whole_us
+
+    def reset(self) -> None:
+        """Get ready for a new connection: newer trades wait for those that were missed."""
+        if not self._begun:
+            self._tapes = {s: Tape(self._hub.exchange, s, self._rules[s], 0) for s in self._symbols}
+        for tape in self._tapes.values():
+            tape.lose()
+
+    async def prepare(self) -> None:
+        """Learn how the trades of each market are told apart."""
+        for symbol in self._symbols:
+            self._rules[symbol] = await self._asking.once(self._source.trade_rules, symbol)
+        self.reset()
+
+    def take(self, event: MarketEvent) -> None:
+        """Take a trade of the stream."""
+        if not isinstance(event, Trade):
+            return
+        tape = self._tapes[event.symbol]
+        doubles = tape.duplicates
+        tape.take(event, self._hub.events)
+        self._heard[event.symbol] = time.monotonic()
+        self._hub.counts.duplicates += tape.duplicates - doubles
+        self._clock.came(event)
+        if tape.filling and self._begun:
+            self._fill_soon(tape)
+        self._hub.wake()
+
+    async def catch_up(self) -> None:
+        """Get what is missing up to now; the first time, what the candles need."""
+        if not self._begun:
+            await self._begin()
+            return
+        for tape in self._tapes.values():
+            tape.filling = True
+            self._fill_soon(tape)
+        await asyncio.gather(*self._fills.values())
+
+    async def poll(self) -> None:
+        """Ask once for what came since; raises when the exchange fails."""
+        reached_us = self._clock.settled_us()
+        for tape in self._tapes.values():
+            fresh: list[MarketEvent] = []
+            await self._pages(tape, fresh, deadline_s=0.0)
+            self._hub.events += fresh
+            if fresh:
+                self._hub.wake()
+        self._whole_us = reached_us
+
+    def stop(self) -> None:
+        """End what is being asked."""
+        for task in self._fills.values():
+            task.cancel()
+
+    async def listen_for_silence(self) -> None:
+        """Come back when REST shows trades that the stream should have told."""
+        quiet = dict.fromkeys(self._symbols, self._patience.quiet_s)
+        since = time.monotonic()
+        while True:
+            await asyncio.sleep(self._patience.quiet_s / 10)
+            for symbol, tape in self._tapes.items():
+                heard = max(self._heard.get(symbol, 0.0), since)
+                if heard > time.monotonic() - self._patience.quiet_s:
+                    quiet[symbol] = self._patience.quiet_s
+                elif not tape.filling and time.monotonic() - heard > quiet[symbol]:
+                    quiet[symbol] = min(quiet[symbol] * 2, _LONGEST_QUIET_S)
+                    if await self._is_deaf(tape):
+                        return
+
+    async def _is_deaf(self, tape: Tape) -> bool:
+        before = tape.last
+        tape.filling = True
+        self._fill_soon(tape)
+        await self._fills[tape.symbol]
+        newest = tape.last
+        if newest is None or newest is before:
+            return False
+        streamed = self._heard.get(tape.symbol, 0.0) > time.monotonic() - self._patience.quiet_s
+        return not streamed and newest.timestamp_us < self._clock.now_us() - _STALE_US
+
+    def _fill_soon(self, tape: Tape) -> None:
+        if tape.symbol not in self._fills:
+            task = self._fills[tape.symbol] = asyncio.ensure_future(self._fill(tape))
+            task.add_done_callback(lambda _: self._fills.pop(tape.symbol, None))
+
+    async def _fill(self, tape: Tape) -> None:
+        """Ask for what is missing and let the trades go that wait for it."""
+        while tape.filling:
+            out: list[MarketEvent] = []
+            try:
+                await self._pages(tape, out, time.monotonic() + self._patience.fill_s)
+            except SourceError:
+                pass  # `release` tells of the gap, where there is one
+            self._hub.counts.backfilled += sum(isinstance(event, Trade) for event in out)
+            doubles = tape.duplicates
+            tape.release(out, received_us=now_us())
+            self._hub.counts.duplicates += tape.duplicates - doubles
+            self._hub.events += out
+            self._hub.wake()
+
+    async def _pages(self, tape: Tape, out: list[MarketEvent], deadline_s: float) -> None:
+        """Ask until there are no newer trades, and those that wait are reached."""
+        cursor = self._places.get(tape.symbol) or tape.cursor
+        lags = 0
+        while True:
+            page = await self._asking.until(
+                deadline_s, sound_page, self._asking.source, tape.symbol, cursor
+            )
+            rows = trades_of(page.frame, self._hub.exchange, tape.symbol)
+            fresh = tape.fill(rows, out)
+            if tape.by_id:
+                cursor = tape.cursor
+            elif page.following is not None:
+                cursor = self._places[tape.symbol] = page.following
+            if fresh < _SHORT and tape.reached:
+                return
+            if not fresh:
+                lags += 1
+                if lags > _LAGS:
+                    return
+                await asyncio.sleep(_LAG_S)
+
+    async def _begin(self) -> None:
+        """Ask for the trades since the open of the first candles, which nobody is told of."""
+        begin_us = self._clock.now_us()
+        opening = begin_us // 1000 if self._width is None else self._width.floor(begin_us // 1000)
+        found: dict[str, list[MarketEvent]] = {symbol: [] for symbol in self._symbols}
+        for symbol, tape in self._tapes.items():
+            tape.since_us = opening * 1000
+            await self._pages(tape, found[symbol], time.monotonic() + self._patience.fill_s)
+        if self._width is not None:
+            tables = await self._closes_before(self._width, opening)
+            for symbol, events in found.items():
+                early = [each for each in events if each.timestamp_us < begin_us]
+                tables.append(Table("trade", symbol, _frame(early)))
+            self._hub.put(Batch(tables=tables, warmup=True, complete_from_us=opening * 1000))
+        self._begun = True
+        for symbol, tape in self._tapes.items():
+            out = [each for each in found[symbol] if each.timestamp_us >= begin_us]
+            tape.release(out, received_us=now_us())
+            self._hub.events += out
+            if tape.filling:
+                self._fill_soon(tape)
+        self._hub.wake()
+
+    async def _closes_before(self, width: Timeframe, opening: int) -> list[Table]:
+        if not self._dense:
+            return []
+        source, tables = self._asking.source, []
+        for symbol in self._symbols:
+            before = width.shift(opening, -1)
+            page = await self._asking.once(source.candles, symbol, width, before, opening)
+            tables.append(Table("candle", symbol, page.frame))
+        return tables
+
+
+def _frame(events: Iterable[MarketEvent]) -> pl.DataFrame:
+    trades = [event for event in events if isinstance(event, Trade)]
+    return pl.DataFrame(
+        {
+            "timestamp": pl.Series([t.timestamp_us for t in trades], dtype=pl.Int64).cast(TIME),
+            "id": pl.Series([t.id for t in trades], dtype=pl.String),
+            "side": pl.Series([t.side for t in trades], dtype=SIDE),
+            "price": pl.Series([t.price for t in trades], dtype=pl.Float64),
+            "amount": pl.Series([t.amount for t in trades], dtype=pl.Float64),
+        },
+        schema=TRADES,
+    )
