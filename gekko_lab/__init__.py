@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gekko_lab.calibration.calibration import calibrate
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
+    from gekko_lab.feeds.feed import Feed
+    from gekko_lab.feeds.streaming import replay, stream
     from gekko_lab.fetching.candles import fetch
     from gekko_lab.fetching.job import Job
     from gekko_lab.fetching.many import fetch_many
@@ -44,6 +46,7 @@ __all__ = [
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
+    "Feed",
     "Job",
     "calibrate",
     "candle_chart",
@@ -59,8 +62,10 @@ __all__ = [
     "plan",
     "realism_chart",
     "realism_report",
+    "replay",
     "resample",
     "simulate",
+    "stream",
     "symbols",
     "timeframes",
     "trades_from_candles",
@@ -72,6 +77,7 @@ _HOMES = {
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
+    "Feed": "gekko_lab.feeds.feed",
     "Job": "gekko_lab.fetching.job",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
@@ -85,8 +91,10 @@ _HOMES = {
     "plan": "gekko_lab.fetching.planning",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
+    "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
     "simulate": "gekko_lab.fetching.simulated_paths",
+    "stream": "gekko_lab.feeds.streaming",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",
     "trades_from_candles": "gekko_lab.simulation.recorded",
@@ -94,7 +102,7 @@ _HOMES = {
 }
 
 
-_PACKAGES = {"datalog", "frames", "limits", "market", "server", "simulation", "sources"}
+_PACKAGES = {"datalog", "events", "frames", "limits", "market", "server", "simulation", "sources"}
 
 
 def __getattr__(name: str) -> object:

@@ -51,7 +51,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Collection, Sequence
 
     import polars as pl
 
@@ -118,10 +118,14 @@ class Channel(Protocol):
 
     @property
     def width(self) -> Timeframe | None:
-        """The timeframe of candles that the feed builds from trades; None to build none.
+        """The timeframe of its candles; None when there are none."""
 
-        A channel with a width yields the trades that candles need also where only candles are
-        wanted; the feed leaves them out.
+    @property
+    def builds(self) -> Collection[str]:
+        """The symbols whose candles the feed builds from trades.
+
+        The channel yields their trades also where only candles are wanted; the feed leaves them
+        out. Candles of other symbols come as tables or events.
         """
 
     @property

@@ -88,6 +88,15 @@ TICKER = _schema(
 )
 """Exchange time; best bid and ask and the last price in quote per base; base of a day."""
 
+
+def streamed(schema: Columns) -> pl.Schema:
+    """Give the columns of rows that a feed tells: where, what, when it came, and as which event."""
+    return _schema({"symbol": pl.String, **schema, "received": TIME, "sequence": pl.Int64})
+
+
+FEED_SERIES = _schema({"kind": pl.String, "symbol": pl.String, "events": pl.Int64, "last": TIME})
+"""What a feed has told of each kind and symbol, and the exchange time of the last event."""
+
 SERIES = _schema({"exchange": pl.String, "symbol": pl.String, "timeframe": pl.String})
 """What tells series of candles apart."""
 

@@ -179,6 +179,17 @@ class ExchangeSimulator:
         self.market(symbol)
         return self._simulated.order_book(symbol, time, depth)
 
+    def quotes(self, symbol: str, since: int, until: int) -> pl.DataFrame:
+        """Give the best quotes after each moment with trades in [since, until), milliseconds UTC.
+
+        Returns
+        -------
+        polars.DataFrame
+            By time, in the columns of `QUOTES`; each row holds until the next one.
+        """
+        self.market(symbol)
+        return self._simulated.quotes(symbol, since, until)
+
     def oldest_trade(self, symbol: str, since: int) -> int | None:
         """Tell when the simulated market began, where that is later than `since`."""
         del symbol

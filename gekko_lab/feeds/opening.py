@@ -1,0 +1,135 @@
+"""From a source to the channel that tells what happens in its markets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gekko_lab.errors import InvalidArgument, NotInLog, UnknownTimeframe, UnsupportedBySource
+from gekko_lab.feeds.played import Played
+from gekko_lab.feeds.recorded import LogTimeline
+from gekko_lab.feeds.simulated import BookSource, SourceTimeline
+from gekko_lab.fetching.asking import ask
+from gekko_lab.market.moments import check_order, read_time, show_time
+from gekko_lab.simulation import HORIZON
+from gekko_lab.sources.exchange_replay import ExchangeReplay
+from gekko_lab.sources.log_replay import LogReplay
+from gekko_lab.sources.registry import find_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gekko_lab.feeds.channel import Channel
+    from gekko_lab.feeds.checking import Wanted
+    from gekko_lab.feeds.clock import Clock
+    from gekko_lab.market.moments import TimeLike
+    from gekko_lab.sources.source import Source
+
+
+def open_channel(
+    source: Source,
+    symbols: Sequence[str],
+    wanted: Wanted,
+    *,
+    since: TimeLike | None,
+    until: TimeLike | None,
+    clock: Clock,
+) -> Channel:
+    """Give the channel of some markets; what can't be had is told now.
+
+    Raises
+    ------
+    RequestError
+        When the source has no such market, timeframe, kind or time.
+    """
+    for symbol in symbols:
+        ask(lambda symbol=symbol: source.market(symbol))  # type: ignore[misc]
+    if isinstance(source, LogReplay):
+        return _logged(source, symbols, wanted, (since, until), clock)
+    if source.foresees or isinstance(source, ExchangeReplay):
+        return _known(source, symbols, wanted, (since, until), clock)
+    raise UnsupportedBySource(
+        f"{source.exchange} can't be streamed live yet: 'simulator' and 'replay:{source.exchange}' "
+        "can be streamed"
+    )
+
+
+def _known(
+    source: Source,
+    symbols: Sequence[str],
+    wanted: Wanted,
+    bounds: tuple[TimeLike | None, TimeLike | None],
+    clock: Clock,
+) -> Channel:
+    """Give the channel of a source that knows its market at any time."""
+    names = source.timeframes()
+    if wanted.width is not None and str(wanted.width) not in names:
+        raise UnknownTimeframe(
+            f"{source.exchange} has no candles of {str(wanted.width)!r}: choose one of "
+            f"{', '.join(names)}"
+        )
+    if "order_book" in wanted.kinds and not isinstance(source, BookSource):
+        raise UnsupportedBySource(f"{source.exchange} has no order books")
+    begins = None if source.foresees else min(source.oldest_trade(s, 0) or 0 for s in symbols)
+    first, last = _range(
+        *bounds,
+        now=clock.now_us() // 1000 if source.foresees else source.now(),
+        first=begins,
+        last=HORIZON if source.foresees else source.now(),
+    )
+    timeline = SourceTimeline(
+        source,
+        symbols,
+        wanted.kinds,
+        wanted.width,
+        interval_ms=wanted.interval_ms,
+        depth=wanted.depth,
+    )
+    return Played(timeline, since_us=first, until_us=last, speed=wanted.speed, clock=clock)
+
+
+def _logged(
+    source: LogReplay,
+    symbols: Sequence[str],
+    wanted: Wanted,
+    bounds: tuple[TimeLike | None, TimeLike | None],
+    clock: Clock,
+) -> Channel:
+    """Give the channel of what the data log holds."""
+    dense = wanted.width is not None and _is_dense(source, symbols[0], wanted)
+    timeline = LogTimeline(source, symbols, wanted.kinds, wanted.width, dense=dense)
+    if timeline.absent:
+        raise NotInLog(
+            f"the data log holds no {' and no '.join(timeline.absent)} at {source.identity}; "
+            "gekko_lab.datalog.catalog() lists what it holds"
+        )
+    held = [time // 1000 for time in timeline.span_us()]
+    first, last = _range(*bounds, now=source.now(), first=held[0], last=held[1])
+    timeline.limit(first or 0, last)
+    return Played(timeline, since_us=first, until_us=last, speed=wanted.speed, clock=clock)
+
+
+def _is_dense(source: LogReplay, symbol: str, wanted: Wanted) -> bool:
+    """Tell whether the exchange that was logged has candles without trades."""
+    name = source.exchange.partition(":")[2]
+    try:
+        original = find_source(name)
+    except LookupError:  # an identity, whose exchange has another name
+        original = find_source(name.partition("-")[0]) if name.startswith("simulator-") else source
+    if wanted.width is None or isinstance(original, LogReplay):
+        return False
+    return original.paging(symbol, wanted.width).dense
+
+
+def _range(
+    since: TimeLike | None, until: TimeLike | None, *, now: int, first: int | None, last: int
+) -> tuple[int | None, int]:
+    """Give begin and end in microseconds; no begin means now."""
+    begin = first if since is None else read_time(since, now=now)
+    end = last if until is None else read_time(until, now=now, name="until")
+    if until is not None or since is not None:
+        check_order(now if begin is None else begin, end)
+    if begin is not None and begin >= last:
+        raise InvalidArgument(
+            f"since ({show_time(begin)}) lies after the last event ({show_time(last)})"
+        )
+    return None if begin is None else begin * 1000, end * 1000

@@ -1,0 +1,113 @@
+"""Where pieces of a feed wait for one listener or iterator."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from gekko_lab.events.buffer import Buffer
+from gekko_lab.events.piece import Piece
+from gekko_lab.events.types import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from gekko_lab.events.buffer import Overflow
+    from gekko_lab.events.emitter import Listener
+
+
+class Outlet:
+    """A buffer, and what it had to drop.
+
+    Attributes
+    ----------
+    buffer : Buffer
+        What waits.
+    listener : Listener or None
+        The asynchronous listener that it belongs to.
+    single : bool
+        Whether events are wanted one by one.
+    dropped : int
+        How many events it has dropped.
+    interrupted, discarded : bool
+        Whether what was taken already is not to be told now, or never.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        overflow: Overflow,
+        *,
+        listener: Listener | None = None,
+        single: bool = True,
+    ) -> None:
+        self.buffer: Buffer[Piece] = Buffer(capacity, overflow, self._drop)
+        self.listener, self.single = listener, single
+        self.dropped = 0
+        self.interrupted = self.discarded = False
+        self._lost: Gap | None = None
+        self._losing = threading.Lock()
+
+    def hold(self) -> None:
+        """Let nothing be told."""
+        self.buffer.hold()
+        self.interrupted = True
+
+    def release(self) -> None:
+        """Let it be told again."""
+        self.interrupted = self.discarded
+        self.buffer.release()
+
+    def discard(self, last: Piece) -> None:
+        """Let nothing be told any more but a last piece."""
+        self.interrupted = self.discarded = True
+        self.buffer.discard()
+        self.buffer.put_first(last)
+        self.buffer.close()
+
+    def wait(self, tell: Callable[[Piece], object]) -> bool:
+        """Wait while nothing is to be told but what is urgent; tell whether it goes on then."""
+        while self.interrupted and not self.discarded:
+            for piece in self.buffer.take_urgent():
+                tell(piece)
+        return not self.discarded
+
+    async def wait_soon(self, tell: Callable[[Piece], Awaitable[object]]) -> bool:
+        """Wait as `wait` does, in a loop."""
+        while self.interrupted and not self.discarded:
+            for piece in await self.buffer.take_urgent_soon():
+                await tell(piece)
+        return not self.discarded
+
+    def _drop(self, piece: Piece) -> None:
+        events = [event for event in piece.events() if event.kind not in {"state", "error"}]
+        if not events:
+            return
+        times = [event.timestamp_us for event in events]
+        since, until, count = min(times), max(times) + 1, len(events)
+        with self._losing:
+            self.dropped += count
+            if self._lost is not None:
+                since, until = min(since, self._lost.since_us), max(until, self._lost.until_us)
+                count += self._lost.count or 0
+            last = events[-1]
+            self._lost = Gap(
+                last.exchange,
+                "",
+                since,
+                last.received_us,
+                last.sequence,
+                "event",
+                since,
+                until,
+                "dropped",
+                count,
+            )
+
+    def with_gap(self, pieces: list[Piece]) -> Iterator[Piece]:
+        """Give pieces that were taken, after the gap before them."""
+        with self._losing:
+            lost, self._lost = self._lost, None
+        if lost is not None:
+            yield Piece(lost.exchange, "", [lost])
+        yield from pieces

@@ -1,0 +1,92 @@
+"""The last rows of each kind and symbol, as many as were promised."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from gekko_lab.events.columns import STREAMS, to_rows
+from gekko_lab.events.types import Candle, OrderBook, Ticker, Trade
+
+if TYPE_CHECKING:
+    from gekko_lab.events.piece import Part
+    from gekko_lab.events.types import Event, MarketKind
+
+_ROWS = (Trade, Candle, OrderBook, Ticker)
+
+
+class _Tail:
+    """The last rows of one kind and symbol, from columns and from single events."""
+
+    def __init__(self, kind: MarketKind, keep: int) -> None:
+        self.kind, self.keep = kind, keep
+        self.frames: deque[pl.DataFrame] = deque()
+        self.height = 0
+        self.events: deque[Event] = deque(maxlen=keep)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        # A slice would hold all the memory that it was cut from.
+        self.frames.append(rows if rows.height <= self.keep else rows.tail(self.keep).clone())
+        self.height += self.frames[-1].height
+        while self.height - self.frames[0].height >= self.keep:
+            self.height -= self.frames.popleft().height
+
+    def rows(self) -> pl.DataFrame:
+        frames = list(self.frames)
+        if self.events:
+            frames.append(to_rows(self.kind, list(self.events)))
+        if not frames:
+            return pl.DataFrame(schema=STREAMS[self.kind])
+        whole = pl.concat(frames).sort("sequence", maintain_order=True)
+        if whole.height <= self.keep:
+            return whole
+        cut = whole[-self.keep - 1, "sequence"]
+        return whole.tail(self.keep).filter(pl.col("sequence") > cut)  # no half of a book
+
+
+class Recent:
+    """The last rows of each kind and symbol.
+
+    Parameters
+    ----------
+    keep
+        How many rows of each; a book has one a level.
+    """
+
+    def __init__(self, keep: int) -> None:
+        self._keep = keep
+        self._tails: dict[tuple[str, str], _Tail] = {}
+        self._using = threading.Lock()
+
+    def add_rows(self, part: Part) -> None:
+        """Keep rows that came in columns."""
+        with self._using:
+            self._tail(part.kind, part.symbol).add(part.rows)
+
+    def add_event(self, event: Event) -> None:
+        """Keep an event that came alone, if it makes rows."""
+        if isinstance(event, _ROWS):
+            with self._using:
+                self._tail(cast("MarketKind", event.kind), event.symbol).events.append(event)
+
+    def rows(self, kind: MarketKind) -> pl.DataFrame:
+        """Give what is kept of a kind, in the order of delivery."""
+        with self._using:
+            frames = [tail.rows() for (of, _), tail in self._tails.items() if of == kind]
+        if not frames:
+            return pl.DataFrame(schema=STREAMS[kind])
+        return pl.concat(frames).sort("sequence", maintain_order=True)
+
+    def held(self) -> int:
+        """Tell how many rows and events are kept in all."""
+        with self._using:
+            return sum(tail.height + len(tail.events) for tail in self._tails.values())
+
+    def _tail(self, kind: MarketKind, symbol: str) -> _Tail:
+        tail = self._tails.get((kind, symbol))
+        if tail is None:
+            tail = self._tails[kind, symbol] = _Tail(kind, self._keep)
+        return tail

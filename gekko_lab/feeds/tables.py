@@ -1,0 +1,125 @@
+"""Frames that a user wants to replay, as tables of known kind, order and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from gekko_lab.errors import DataError, InvalidArgument
+from gekko_lab.events.columns import SCHEMAS
+from gekko_lab.feeds.channel import Table
+from gekko_lab.frames.checks import check_candles, check_trades
+from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.schemas import SIDE, TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gekko_lab.events.types import MarketKind
+
+_TELLING: Final[dict[MarketKind, set[str]]] = {
+    "candle": {"open", "high", "low", "close", "volume"},
+    "order_book": {"side", "level", "price", "amount"},
+    "ticker": {"bid", "ask"},
+    "trade": {"price", "amount"},
+}
+"""The columns that a kind is known by; the first that fits."""
+
+
+def read_tables(what: object, symbols: Sequence[str] | None) -> list[Table]:
+    """Read one or several frames, or a mapping of frames by symbol.
+
+    Raises
+    ------
+    InvalidArgument
+        When it isn't known of which market a frame is, or two are of one kind and market.
+    InvalidType
+        When something is no frame.
+    DataError
+        When a frame has no times, is of no known kind, or its rows aren't sound and in order.
+    """
+    tables = [table for named, frame in _frames(what, symbols) for table in _split(frame, named)]
+    tables = [table for table in tables if not table.frame.is_empty()]
+    if not tables:
+        raise InvalidArgument("there is nothing to replay: no frame has a row")
+    seen: set[tuple[str, str]] = set()
+    for table in tables:
+        if (table.kind, table.symbol) in seen:
+            raise InvalidArgument(
+                f"two frames have rows of {table.kind} of {table.symbol}: concatenate them"
+            )
+        seen.add((table.kind, table.symbol))
+    return tables
+
+
+def _frames(what: object, symbols: Sequence[str] | None) -> Iterator[tuple[str | None, object]]:
+    if isinstance(what, Mapping):
+        if symbols is not None:
+            raise InvalidArgument("the mapping names the symbols: leave symbols out")
+        for symbol, frames in what.items():
+            for frame in frames if isinstance(frames, list | tuple) else [frames]:
+                yield str(symbol), frame
+        return
+    if symbols is not None and len(symbols) > 1:
+        raise InvalidArgument("several symbols need a mapping of frames, or a column 'symbol'")
+    for frame in what if isinstance(what, list | tuple) else [what]:
+        yield None if symbols is None else symbols[0], frame
+
+
+def _split(frame: object, symbol: str | None) -> Iterator[Table]:
+    table = to_polars(frame)
+    kind = _kind(table)
+    if symbol is not None:
+        yield Table(kind, symbol, _sound(table, kind, symbol))
+    elif "symbol" in table.columns:
+        for key, rows in table.partition_by("symbol", as_dict=True, maintain_order=True).items():
+            yield Table(kind, str(key[0]), _sound(rows, kind, str(key[0])))
+    else:
+        raise InvalidArgument(
+            "whose rows these are isn't told: name the market, as in replay(frame, 'BTC/USDT'), or "
+            "give the frame a column 'symbol'"
+        )
+
+
+def _kind(table: pl.DataFrame) -> MarketKind:
+    columns = set(table.columns)
+    for kind, needed in _TELLING.items():
+        if needed <= columns:
+            return kind
+    shown = "; ".join(f"{kind}: {', '.join(sorted(needed))}" for kind, needed in _TELLING.items())
+    raise DataError(f"columns {table.columns} are of no kind of event; needed are, for {shown}")
+
+
+def _sound(table: pl.DataFrame, kind: MarketKind, symbol: str) -> pl.DataFrame:
+    schema = SCHEMAS[kind]
+    extra = [pl.col("received").cast(TIME)] if "received" in table.columns else []
+    try:
+        rows = table.select(*(_column(table, name, schema[name]) for name in schema), *extra)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"{symbol}: a column of {kind} can't be read: {error}") from error
+    try:
+        _check(rows, kind)
+    except DataError as error:
+        raise DataError(f"{symbol}: {error}") from error
+    return rows
+
+
+def _column(table: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    if name not in table.columns:
+        return pl.lit(None, dtype=dtype).alias(name)
+    if dtype == SIDE or isinstance(dtype, pl.Enum):
+        return pl.col(name).cast(pl.String).cast(dtype)
+    return pl.col(name).cast(dtype)
+
+
+def _check(rows: pl.DataFrame, kind: MarketKind) -> None:
+    if kind == "candle":
+        check_candles(rows)
+    elif kind == "trade":
+        check_trades(rows)
+    elif rows["timestamp"].null_count():
+        raise DataError("a row has no time")
+    elif not rows["timestamp"].is_sorted():
+        raise DataError("rows aren't in order of time: sort them by timestamp")
