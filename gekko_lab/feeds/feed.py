@@ -18,7 +18,7 @@ from gekko_lab.events.types import KINDS, PLURALS, Error, State
 from gekko_lab.feeds.assembly import Assembler
 from gekko_lab.feeds.channel import Pausable
 from gekko_lab.feeds.clock import WALL
-from gekko_lab.feeds.health import Health, Meter
+from gekko_lab.feeds.health import NO_COUNTS, Health, Meter
 from gekko_lab.feeds.iterating import Events
 from gekko_lab.feeds.recent import Recent
 from gekko_lab.feeds.telling import Telling
@@ -350,6 +350,7 @@ class Feed(Telling):
             waiting = max((len(each.buffer) for each in self._every()), default=0)
         born = [piece.born for piece in oldest if piece is not None and piece.born]
         last = self._meter.last_us
+        counts = getattr(self._channel, "counts", NO_COUNTS)
         return Health(
             state=self._state,
             events=self._meter.events,
@@ -364,6 +365,8 @@ class Feed(Telling):
             gaps=self._meter.gaps,
             late_trades=self._late + self._assembler.late,
             listener_errors=self.failures,
+            backfilled=counts.backfilled,
+            duplicates=counts.duplicates,
             series=self._meter.series(),
         )
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from gekko_lab.errors import UnsupportedBySource
 from gekko_lab.feeds.channel import Batch
+from gekko_lab.feeds.health import Counts
 from gekko_lab.feeds.live_asking import Asking, ExchangeTime
-from gekko_lab.feeds.live_hub import Counts, Hub, Patience
+from gekko_lab.feeds.live_hub import Hub, Patience
 from gekko_lab.feeds.live_legs import Leg, QuoteDesk
 from gekko_lab.feeds.live_trades import TradeDesk
 from gekko_lab.sources.live import LiveSource
@@ -128,12 +129,13 @@ class LiveChannel:
             tasks.append(asyncio.ensure_future(clock.follow()))
             while True:
                 await hub.wait(_TICK_S)
+                # before the events, as those that come meanwhile may be older
+                reached = _reached(desk, legs[0]) if desk is not None else clock.settled_us()
                 for batch in hub.take():
                     yield batch
                 for task in tasks:
                     if task.done():
                         task.result()
-                reached = _reached(desk, legs[0]) if desk is not None else clock.settled_us()
                 if reached is not None:
                     yield Batch(clock_us=reached)
         finally:

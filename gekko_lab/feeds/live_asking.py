@@ -56,7 +56,10 @@ class Asking:
         return await in_thread(work)
 
     async def until(
-        self, deadline_s: float, question: Callable[Given, Result], *args: Given.args,
+        self,
+        deadline_s: float,
+        question: Callable[Given, Result],
+        *args: Given.args,
         **options: Given.kwargs,
     ) -> Result:
         """Give the answer; what may pass is waited out up to a moment of the monotonic clock."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.events.types import State
 from gekko_lab.feeds.channel import Batch
+from gekko_lab.feeds.health import Counts
 from gekko_lab.sources.live import Alertness
 
 if TYPE_CHECKING:
@@ -48,24 +49,8 @@ class Patience:
         """Give how long to wait after so many failures in a row."""
         if failures <= 1:
             return 0.0
-        longest = min(self.first_wait_s * 2 ** min(failures - 2, 20), self.longest_wait_s)
+        longest = min(self.first_wait_s * 2.0 ** min(failures - 2, 20), self.longest_wait_s)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 (so that not all come at once)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What a live channel has met.
-
-    Attributes
-    ----------
-    backfilled : int
-        Trades that the stream had left out and REST gave.
-    duplicates : int
-        Trades that came more than once and were told once.
-    """
-
-    backfilled: int = 0
-    duplicates: int = 0
 
 
 class Hub:
@@ -84,6 +69,7 @@ class Hub:
         self._batches: list[Batch] = []
         self._wake = asyncio.Event()
         self._down: set[object] = set()
+        self._error: BaseException | None = None
 
     def tell(self, event: Event) -> None:
         """Take one event."""
@@ -100,6 +86,11 @@ class Hub:
         self._batches.append(batch)
         self._wake.set()
 
+    def fail(self, error: BaseException) -> None:
+        """Let `take` raise."""
+        self._error = error
+        self._wake.set()
+
     async def wait(self, seconds: float) -> None:
         """Come back when there is something, or after so many seconds."""
         if not self._wake.is_set():
@@ -110,7 +101,9 @@ class Hub:
         self._wake.clear()
 
     def take(self) -> Sequence[Batch]:
-        """Give what came since."""
+        """Give what came since; raise what has failed."""
+        if self._error is not None:
+            raise self._error
         self._close_batch()
         taken, self._batches = self._batches, []
         return taken

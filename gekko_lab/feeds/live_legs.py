@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gekko_lab.events.types import MarketEvent
     from gekko_lab.feeds.live_asking import Asking
     from gekko_lab.feeds.live_hub import Hub, Patience
-    from gekko_lab.feeds.live_trades import TradeDesk
     from gekko_lab.sources.live import LiveSource, Stream, StreamKind
 
 

@@ -10,7 +10,7 @@ from gekko_lab.events.types import Gap, Trade
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gekko_lab.events.types import MarketEvent
+    from gekko_lab.events.types import Event
     from gekko_lab.sources.live import TradeRules
     from gekko_lab.sources.source import TradeCursor
 
@@ -68,7 +68,7 @@ class Tape:
         """Whether a cursor from the last trade leads on in any case."""
         return self._rules.by_id
 
-    def take(self, trade: Trade, out: list[MarketEvent]) -> None:
+    def take(self, trade: Trade, out: list[Event]) -> None:
         """Take a trade of the stream."""
         if self.filling:
             self._held.append(trade)
@@ -87,7 +87,7 @@ class Tape:
         if self.filling:
             self._held.append(None)
 
-    def fill(self, rows: Sequence[Trade], out: list[MarketEvent]) -> int:
+    def fill(self, rows: Sequence[Trade], out: list[Event]) -> int:
         """Take a page of trades that was asked for with the cursor; give how many are new."""
         fresh = [row for row in rows if not self._has(row, asked=True)]
         if fresh and not self._continues(rows, fresh[0]):
@@ -103,7 +103,7 @@ class Tape:
         first = self._first
         return first is None or self._leads_to(first)
 
-    def release(self, out: list[MarketEvent], *, received_us: int) -> None:
+    def release(self, out: list[Event], *, received_us: int) -> None:
         """Let the trades go that wait; a gap stands where the ones before couldn't be had."""
         first = self._first
         if first is not None and not self._leads_to(first):

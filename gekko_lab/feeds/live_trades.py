@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from gekko_lab.errors import SourceError
-from gekko_lab.events.types import Gap, Trade
+from gekko_lab.events.types import Trade
 from gekko_lab.feeds.channel import Batch, Table
 from gekko_lab.feeds.live_asking import sound_page, trades_of
 from gekko_lab.feeds.live_hub import now_us
@@ -17,9 +18,9 @@ from gekko_lab.feeds.live_tape import Tape
 from gekko_lab.frames.schemas import SIDE, TIME, TRADES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from gekko_lab.events.types import MarketEvent
+    from gekko_lab.events.types import Event, MarketEvent
     from gekko_lab.feeds.live_asking import Asking, ExchangeTime
     from gekko_lab.feeds.live_hub import Hub, Patience
     from gekko_lab.market.timeframe import Timeframe
@@ -124,6 +125,7 @@ class TradeDesk:
         if not self._begun:
             await self._begin()
             return
+        await asyncio.gather(*self._fills.values())  # these asked before the stream flowed
         for tape in self._tapes.values():
             tape.filling = True
             self._fill_soon(tape)
@@ -133,11 +135,7 @@ class TradeDesk:
         """Ask once for what came since; raises when the exchange fails."""
         reached_us = self._clock.settled_us()
         for tape in self._tapes.values():
-            fresh: list[MarketEvent] = []
-            await self._pages(tape, fresh, deadline_s=0.0)
-            self._hub.events += fresh
-            if fresh:
-                self._hub.wake()
+            await self._pages(tape, self._told, deadline_s=0.0)
         self._whole_us = reached_us
 
     def stop(self) -> None:
@@ -174,25 +172,35 @@ class TradeDesk:
     def _fill_soon(self, tape: Tape) -> None:
         if tape.symbol not in self._fills:
             task = self._fills[tape.symbol] = asyncio.ensure_future(self._fill(tape))
-            task.add_done_callback(lambda _: self._fills.pop(tape.symbol, None))
+            task.add_done_callback(lambda done: self._filled(tape.symbol, done))
+
+    def _filled(self, symbol: str, task: asyncio.Task[None]) -> None:
+        self._fills.pop(symbol, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._hub.fail(error)
 
     async def _fill(self, tape: Tape) -> None:
         """Ask for what is missing and let the trades go that wait for it."""
         while tape.filling:
-            out: list[MarketEvent] = []
-            try:
-                await self._pages(tape, out, time.monotonic() + self._patience.fill_s)
-            except SourceError:
-                pass  # `release` tells of the gap, where there is one
-            self._hub.counts.backfilled += sum(isinstance(event, Trade) for event in out)
+            deadline = time.monotonic() + self._patience.fill_s
+            with contextlib.suppress(SourceError):  # `release` tells of the gap, where there is one
+                self._hub.counts.backfilled += await self._pages(tape, self._told, deadline)
             doubles = tape.duplicates
-            tape.release(out, received_us=now_us())
+            tape.release(self._told(), received_us=now_us())
             self._hub.counts.duplicates += tape.duplicates - doubles
-            self._hub.events += out
-            self._hub.wake()
 
-    async def _pages(self, tape: Tape, out: list[MarketEvent], deadline_s: float) -> None:
-        """Ask until there are no newer trades, and those that wait are reached."""
+    def _told(self) -> list[Event]:
+        """Give the list of what is to be told; the hub begins another whenever it is read."""
+        self._hub.wake()
+        return self._hub.events
+
+    async def _pages(self, tape: Tape, told: Callable[[], list[Event]], deadline_s: float) -> int:
+        """Ask until there are no newer trades, and those that wait are reached.
+
+        Each page is told at once, so that nothing is lost by whoever ends this. Gives how many
+        trades were new.
+        """
+        count = 0
         cursor = self._places.get(tape.symbol) or tape.cursor
         lags = 0
         while True:
@@ -200,27 +208,30 @@ class TradeDesk:
                 deadline_s, sound_page, self._asking.source, tape.symbol, cursor
             )
             rows = trades_of(page.frame, self._hub.exchange, tape.symbol)
-            fresh = tape.fill(rows, out)
+            fresh = tape.fill(rows, told())
+            count += fresh
             if tape.by_id:
                 cursor = tape.cursor
             elif page.following is not None:
                 cursor = self._places[tape.symbol] = page.following
             if fresh < _SHORT and tape.reached:
-                return
+                return count
             if not fresh:
                 lags += 1
                 if lags > _LAGS:
-                    return
+                    return count
                 await asyncio.sleep(_LAG_S)
 
     async def _begin(self) -> None:
         """Ask for the trades since the open of the first candles, which nobody is told of."""
         begin_us = self._clock.now_us()
         opening = begin_us // 1000 if self._width is None else self._width.floor(begin_us // 1000)
-        found: dict[str, list[MarketEvent]] = {symbol: [] for symbol in self._symbols}
+        found: dict[str, list[Event]] = {symbol: [] for symbol in self._symbols}
         for symbol, tape in self._tapes.items():
             tape.since_us = opening * 1000
-            await self._pages(tape, found[symbol], time.monotonic() + self._patience.fill_s)
+            rows = found[symbol]
+            deadline = time.monotonic() + self._patience.fill_s
+            await self._pages(tape, lambda rows=rows: rows, deadline)  # type: ignore[misc]
         if self._width is not None:
             tables = await self._closes_before(self._width, opening)
             for symbol, events in found.items():
@@ -247,7 +258,7 @@ class TradeDesk:
         return tables
 
 
-def _frame(events: Iterable[MarketEvent]) -> pl.DataFrame:
+def _frame(events: Iterable[Event]) -> pl.DataFrame:
     trades = [event for event in events if isinstance(event, Trade)]
     return pl.DataFrame(
         {

@@ -57,11 +57,9 @@ def ticker(client: Client, market: dict[str, Any], now: int) -> pl.DataFrame:
     if row == (None,) * 4:
         raise BadResponse(f"{client.exchange} sent a ticker of {symbol} without numbers; try again")
     time = found.get("timestamp") or now
-    frame = pl.DataFrame([(time * 1000, *row)], schema=_TICKER_ROWS, orient="row")
-    return frame.with_columns(pl.col("timestamp").cast(TIME))
-
-
-_TICKER_ROWS = {**dict(TICKER), "timestamp": pl.Int64}
+    moment = pl.Series([time * 1000], dtype=pl.Int64).cast(TIME)
+    values = dict(zip(TICKER.names(), (moment, *([value] for value in row)), strict=True))
+    return pl.DataFrame(values, schema=TICKER)
 
 
 def ticker_values(
@@ -74,12 +72,14 @@ def ticker_values(
     return bid, ask, last, volume
 
 
-def levels(side: Any, depth: int) -> tuple[tuple[float, float], ...]:  # noqa: ANN401 (ccxt's rows)
+def levels(side: Any, depth: int) -> tuple[tuple[float, float], ...]:
     """Give the first levels of one of ccxt's sides, without those where nothing waits."""
     try:
         rows = [(float(row[0]), float(row[1])) for row in side[:depth]]
     except (TypeError, ValueError, IndexError) as error:
-        raise BadResponse(f"levels that are no prices and amounts: {side[:2]}; try again") from error
+        raise BadResponse(
+            f"levels that are no prices and amounts: {side[:2]}; try again"
+        ) from error
     return tuple(row for row in rows if row[1] > 0)
 
 

@@ -68,7 +68,7 @@ def has_stream(exchange: str, kind: StreamKind) -> bool:
     return found is not None and _method(found(), kind) is not None
 
 
-def _method(exchange: Any, kind: StreamKind) -> str | None:  # noqa: ANN401 (ccxt's class)
+def _method(exchange: Any, kind: StreamKind) -> str | None:
     return next((name for told, name in METHODS[kind] if exchange.has.get(told)), None)
 
 
@@ -136,10 +136,11 @@ class CcxtStream:
                 await asyncio.sleep(0 if len(self._symbols) <= _CONNECTIONS else _APART_S)
             self._subscribed = True
             self._look_ready()
-            await asyncio.wait([*tasks, self._told], return_when=asyncio.FIRST_COMPLETED)
-            for task in [self._told, *tasks]:
-                if task.done():
-                    task.result()
+            ends: list[asyncio.Future[Any]] = [self._told, *tasks]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
         except GekkoLabError:
             raise
         except Exception as error:
@@ -176,13 +177,13 @@ class CcxtStream:
         if self._subscribed and self._links and all(link.talked for link in self._links.values()):
             self._ready.set()
 
-    def _watch_client(self, client: Any) -> None:  # noqa: ANN401 (ccxt's)
+    def _watch_client(self, client: Any) -> None:
         """See each frame of a new connection before ccxt does."""
         link = self._links[client.url] = Link(client)
         handle = client.handle_message
         fast = self._aggregates(client)
 
-        def guarded(message: Any) -> None:  # noqa: ANN401 (aiohttp's)
+        def guarded(message: Any) -> None:
             link.heard = time.monotonic()
             try:
                 if message.type is WSMsgType.TEXT:
@@ -205,7 +206,7 @@ class CcxtStream:
 
         client.handle_message = guarded
 
-    def _aggregates(self, client: Any) -> Callable[[str], bool] | None:  # noqa: ANN401 (ccxt's)
+    def _aggregates(self, client: Any) -> Callable[[str], bool] | None:
         """Give what reads Binance's trades past ccxt, whose dictionaries take ten times as long."""
         if self._kind != "trade" or self._exchange not in AGGREGATED:
             return None
@@ -302,7 +303,7 @@ class CcxtStream:
         )
         self._tell(event)
 
-    def _book(self, symbol: str, book: Any) -> OrderBook:  # noqa: ANN401 (ccxt's)
+    def _book(self, symbol: str, book: Any) -> OrderBook:
         now = time.time_ns() // 1000
         bids, asks = levels(book["bids"], self._depth), levels(book["asks"], self._depth)
         check_sides(bids, asks, f"{self._exchange}'s order book of {symbol}")
@@ -320,10 +321,12 @@ class CcxtStream:
         )
 
     async def _tickers(self, symbol: str) -> None:
-        watch: Callable[[Any], Awaitable[Any]] = getattr(self._ccxt, self._method)
+        watch: Callable[..., Awaitable[Any]] = getattr(self._ccxt, self._method)
         single = self._method == "watch_ticker"
+        # the other name, which ccxt takes by default, has no bids and asks
+        params = {"name": "ticker"} if single and self._exchange in AGGREGATED else {}
         while True:
-            found = await (watch(symbol) if single else watch([symbol]))
+            found = await (watch(symbol, params) if single else watch([symbol]))
             row = found if single else found.get(symbol)
             if not row:
                 continue
@@ -336,7 +339,7 @@ class CcxtStream:
 class Link:
     """What is known of one connection."""
 
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 (ccxt's)
+    def __init__(self, client: Any) -> None:
         self._client = client
         self.heard = time.monotonic()
         self.asked = 0.0

@@ -38,7 +38,7 @@ def streaming_class(
 
         pace: Pace | None = None
 
-        def client(self, url: str) -> Any:  # noqa: ANN401 (ccxt's)
+        def client(self, url: str) -> Any:
             known = url in (self.clients or {})
             made = super().client(url)
             if not known:
@@ -51,7 +51,7 @@ def streaming_class(
             else:  # the turn is taken in `fetch`, which knows the address
                 self.pace = Pace(self.rateLimit, 1.0 if cost is None else cost)
 
-        async def fetch(self, url: str, *rest: Any, **options: Any) -> Any:  # noqa: ANN401 (ccxt's)
+        async def fetch(self, url: str, *rest: Any, **options: Any) -> Any:
             if budget is not None and self.enableRateLimit:
                 await in_thread(budget.acquire, url, self.pace)
             return await super().fetch(url, *rest, **options)
