@@ -17,6 +17,7 @@ from gekko_lab.feeds.live_asking import Asking, ExchangeTime
 from gekko_lab.feeds.live_hub import Hub, Patience
 from gekko_lab.feeds.live_legs import Leg, QuoteDesk
 from gekko_lab.feeds.live_trades import TradeDesk
+from gekko_lab.fetching.asking import ask
 from gekko_lab.sources.live import LiveSource
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Transport = Literal["auto", "websocket", "poll"]
 
+_QUOTES: Final[tuple[StreamKind, ...]] = ("order_book", "ticker")
 _TICK_S: Final = 0.25
 _GRACE_US: Final = 500_000
 
@@ -82,7 +84,7 @@ class LiveChannel:
         self.symbols = tuple(symbols)
         self.width = width if "candle" in kinds else None
         self.builds = self.symbols if self.width is not None else ()
-        self.dense = False
+        self.dense = self.width is not None and _is_dense(source, self.symbols, self.width)
         self.counts = Counts()
         self._source, self._live_source = source, source
         self._kinds = frozenset(kinds)
@@ -98,44 +100,24 @@ class LiveChannel:
         tasks: list[asyncio.Task[None]] = []
         desk: TradeDesk | None = None
         try:
-            await clock.measure()
-            for symbol in self.symbols:
-                await asking.once(self._source.market, symbol)
-            if self.width is not None:
-                rules = await asking.once(self._source.paging, self.symbols[0], self.width)
-                self.dense = rules.dense and rules.exact
-            legs = []
+            await self._prepare(asking, clock)
+            desks: dict[StreamKind, TradeDesk | QuoteDesk] = {}
             if self._kinds & {"trade", "candle"}:
-                desk = TradeDesk(
-                    self._live_source,
-                    asking,
-                    self.symbols,
-                    hub,
-                    clock,
-                    width=self.width,
-                    dense=self.dense,
-                    patience=self._patience,
-                )
+                desks["trade"] = desk = self._trade_desk(asking, hub, clock)
                 await desk.prepare()
-                legs.append(await self._leg(asking, "trade", desk, hub))
-            quotes: tuple[StreamKind, ...] = ("order_book", "ticker")
-            for kind in quotes:
-                if kind in self._kinds:
-                    quote_desk = QuoteDesk(
-                        self._live_source, asking, kind, self.symbols, hub, depth=self._depth
-                    )
-                    legs.append(await self._leg(asking, kind, quote_desk, hub))
+            desks.update(
+                {kind: self._quotes(asking, kind, hub) for kind in _QUOTES if kind in self._kinds}
+            )
+            legs = [await self._leg(asking, kind, each, hub) for kind, each in desks.items()]
             tasks = [asyncio.ensure_future(leg.run()) for leg in legs]
             tasks.append(asyncio.ensure_future(clock.follow()))
             while True:
                 await hub.wait(_TICK_S)
                 # before the events, as those that come meanwhile may be older
-                reached = _reached(desk, legs[0]) if desk is not None else clock.settled_us()
+                reached = clock.settled_us() if desk is None else _reached(desk, legs[0])
                 for batch in hub.take():
                     yield batch
-                for task in tasks:
-                    if task.done():
-                        task.result()
+                _raise_failures(tasks)
                 if reached is not None:
                     yield Batch(clock_us=reached)
         finally:
@@ -145,6 +127,27 @@ class LiveChannel:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _prepare(self, asking: Asking, clock: ExchangeTime) -> None:
+        """Learn the time and the markets, so that nothing blocks the loop later."""
+        await clock.measure()
+        for symbol in self.symbols:
+            await asking.once(self._source.market, symbol)
+
+    def _trade_desk(self, asking: Asking, hub: Hub, clock: ExchangeTime) -> TradeDesk:
+        return TradeDesk(
+            self._live_source,
+            asking,
+            self.symbols,
+            hub,
+            clock,
+            width=self.width,
+            dense=self.dense,
+            patience=self._patience,
+        )
+
+    def _quotes(self, asking: Asking, kind: StreamKind, hub: Hub) -> QuoteDesk:
+        return QuoteDesk(self._live_source, asking, kind, self.symbols, hub, depth=self._depth)
 
     async def _leg(
         self, asking: Asking, kind: StreamKind, desk: TradeDesk | QuoteDesk, hub: Hub
@@ -166,7 +169,18 @@ class LiveChannel:
         )
 
 
+def _is_dense(source: Source, symbols: Sequence[str], width: Timeframe) -> bool:
+    rules = [ask(lambda symbol=symbol: source.paging(symbol, width)) for symbol in symbols]  # type: ignore[misc]
+    return all(each.dense and each.exact for each in rules)
+
+
 def _reached(desk: TradeDesk, leg: Leg) -> int | None:
     if not leg.up:
         return None
     return desk.polled_us if leg.polled else desk.settled_us
+
+
+def _raise_failures(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done():
+            task.result()

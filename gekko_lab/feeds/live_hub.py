@@ -35,7 +35,7 @@ class Patience:
     fill_s : float
         How long missing trades are asked for before a gap is told.
     quiet_s : float
-        After so long without a trade REST is asked whether there was none; then less and less often.
+        After so long without a trade REST is asked whether there was none; then ever more rarely.
     """
 
     alertness: Alertness = field(default_factory=Alertness)

@@ -58,9 +58,9 @@ def fetch_order_book(
     Returns
     -------
     polars.DataFrame or pandas.DataFrame
-        Bids, then asks, each from the best outwards. Columns: timestamp (the moment, UTC, or when
-        the exchange or the log has it from; the index in pandas), side ("bid" or "ask"), level (from 1), price (float, quote per base),
-        amount (float, base).
+        Bids, then asks, each from the best outwards. Columns: timestamp (the moment, UTC, or that
+        of the exchange's or the log's answer; the index in pandas), side ("bid" or "ask"), level
+        (from 1), price (float, quote per base), amount (float, base).
 
     Raises
     ------
@@ -78,18 +78,22 @@ def fetch_order_book(
     ['bid', 'bid', 'bid', 'ask', 'ask', 'ask']
     """
     kind = reads_as("frame", frame)
-    if not is_count(depth):
-        raise InvalidArgument(f"depth={depth!r}: give a number of levels from 1 on")
     source = find_source(exchange)
     if isinstance(source, BookSource):
         time = moment_of(source, at)
         return to_frame(source.order_book(symbol, time, depth), kind)
     if isinstance(source, LiveSource):
         refuse_past(source, at, "order book")
+        _check_depth(depth)
         return to_frame(ask(lambda: source.order_book_now(symbol, depth)), kind)
     raise UnsupportedBySource(
         f"{source.exchange} serves no order book here; 'simulator' does, at any time since 2010"
     )
+
+
+def _check_depth(depth: object) -> None:
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise InvalidArgument(f"depth={depth!r}: give a number of levels from 1 on")
 
 
 def moment_of(source: Source, at: TimeLike | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -86,11 +87,14 @@ def levels(side: Any, depth: int) -> tuple[tuple[float, float], ...]:
 def check_sides(
     bids: tuple[tuple[float, float], ...], asks: tuple[tuple[float, float], ...], what: str
 ) -> None:
-    """Raise where the book can't be one: disorder, or a bid at or above an ask."""
-    prices = [price for price, _ in reversed(bids)] + [price for price, _ in asks]
-    for lower, higher in zip(prices, prices[1:], strict=False):
-        if not (math.isfinite(higher) and 0 < lower < higher):
-            raise BadResponse(f"{what} has {lower:g} before {higher:g}: no order book; try again")
+    """Raise where a side isn't in order from the best outwards.
+
+    Bids above asks pass: some exchanges show them for a moment.
+    """
+    for side, sign in ((bids, -1.0), (asks, 1.0)):
+        for (better, _), (worse, _) in pairwise(side):
+            if not 0 < (worse - better) * sign < math.inf:
+                raise BadResponse(f"{what} has {better:g} before {worse:g}; try again")
 
 
 def _number(value: object) -> float | None:
