@@ -54,7 +54,7 @@ def listening(server, symbols=("BTC/USDT",), kinds=("trade",), *, config=None, *
     alarm = threading.Timer(TOO_LONG_S, feed.stop)
     alarm.start()
     try:
-        yield feed
+        yield feed.start()
     finally:
         alarm.cancel()
         feed.stop()

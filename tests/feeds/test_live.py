@@ -154,21 +154,25 @@ class TestAsking:
         # a book with a thousand levels counts 50, exchangeInfo 20
         assert weights["used"].max() >= 70
 
-    def test_an_exchange_streams_from_now_on_alone(self):
-        with pytest.raises(InvalidArgument, match="leave out `since`"):
-            gekko_lab.feeds.opening._check_live(
-                gekko_lab.CcxtMarketData("binance"), speed(2.0), None, None
-            )
+    @pytest.mark.parametrize("more", [{"since": "1d"}, {"until": "2030-01-01"}, {"speed": 2.0}])
+    def test_an_exchange_streams_from_now_on_alone(self, market, more):
+        with served(market) as (server, _):
+            source = gekko_lab.CcxtMarketData("binance", config=server.ccxt_config())
+            with pytest.raises(InvalidArgument, match="leave out `since`"):
+                gekko_lab.stream(source, "BTC/USDT", **more)
+            source.close()
+
+    def test_an_exchange_is_streamed_like_any_market(self, market):
+        with served(market, 10) as (server, _):
+            source = gekko_lab.CcxtMarketData("binance", config=server.ccxt_config())
+            with gekko_lab.stream(source, "BTC/USDT", kinds=("trade", "order_book")) as feed:
+                found = take(feed.events(), 5)
+            source.close()
+        assert ids(found) == true_ids(market, *(trades_of(found)[place] for place in (0, -1)))
 
     def test_a_source_without_a_market_of_now_is_refused(self):
         with pytest.raises(UnsupportedBySource, match="no market of now"):
             LiveChannel(gekko_lab.ExchangeSimulator(), ["BTC/USDT"], ("trade",), patience=QUICK)
-
-
-def speed(value):
-    from gekko_lab.feeds.checking import read_wanted
-
-    return read_wanted(("trade",), "1m", value, "1s", 20)
 
 
 def assert_true_book(market, book, depth):

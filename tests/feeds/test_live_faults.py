@@ -29,15 +29,16 @@ class TestTrades:
     @pytest.mark.parametrize("kind", KINDS)
     def test_none_is_lost_when_the_connection_is(self, market, kind):
         with served(market, 20) as (server, _), listening(server) as feed:
-            events = feed.events()
+            events = feed.events("trade", "gap", "state")
             found = take(events, 10)
             server.faults.add(Fault(kind, stream="trades", count=1, **KINDS[kind]))
-            while feed.health().reconnects < 1:
-                found += take(events, 1)
-            found += take(events, 30)
+            found += take(events, 1, "state")
+            assert (found[-1].state, bool(found[-1].reason)) == ("reconnecting", True)
+            found += take(events, 1, "state")
+            assert found[-1].state == "running"
+            found += take(events, 20)
             assert ids(found) == all_of(market, found)
-            assert feed.health().gaps == 0
-            assert feed.health().state == "running"
+            assert (feed.health().gaps, feed.health().reconnects) == (0, 1)
 
     def test_those_that_the_stream_left_out_are_asked_for(self, market):
         with served(market, 20) as (server, _), listening(server) as feed:
