@@ -141,7 +141,9 @@ class Tape:
         return asked and self.last is not None and trade.timestamp_us <= self.last.timestamp_us
 
     def _follows(self, trade: Trade) -> bool:
-        if self._rules.counted:  # the first one of all has nothing to follow, so that it is asked for
+        if (
+            self._rules.counted
+        ):  # the first one of all has nothing to follow, so that it is asked for
             return self.last is not None and _number(trade) == self._number + 1
         return self._joined
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from tests.feeds.live import QUICK, ids, listening, served, take, true_ids
 
 import gekko_lab
 from gekko_lab.errors import InvalidArgument, UnsupportedBySource
 from gekko_lab.events.columns import to_rows
 from gekko_lab.feeds.live import LiveChannel
 from gekko_lab.market.timeframe import Timeframe
+from tests.feeds.live import QUICK, ids, listening, served, take, true_ids
 
 MINUTE = 60_000
 
@@ -95,7 +95,9 @@ class TestCandles:
                 first = take(feed.events(), 1, "candle")[0]
         assert first.timestamp_us // 1000 <= max(began + 5 * MINUTE, began)
         truth = market.candles(
-            "BTC/USDT", Timeframe.parse("1m"), *(first.timestamp_us // 1000 + n for n in (0, 60_000))
+            "BTC/USDT",
+            Timeframe.parse("1m"),
+            *(first.timestamp_us // 1000 + n for n in (0, 60_000)),
         )
         assert (first.open, first.volume) == (truth["open"][0], truth["volume"][0])
 
@@ -124,9 +126,9 @@ class TestTickers:
         with served(market, 10) as (server, _), listening(server, kinds=("ticker",)) as feed:
             for ticker in take(feed.events(), 3, "ticker"):
                 time = ticker.timestamp_us // 1000
-                day = market.candles(
-                    "BTC/USDT", Timeframe.parse("1m"), time - 1440 * MINUTE, time
-                )["volume"].sum()
+                day = market.candles("BTC/USDT", Timeframe.parse("1m"), time - 1440 * MINUTE, time)[
+                    "volume"
+                ].sum()
                 assert ticker.bid < ticker.ask
                 assert ticker.volume == pytest.approx(day, rel=0.02)
 
