@@ -32,7 +32,7 @@ _SHORT: Final = 90
 
 _LAGS: Final = 8  # how often REST is asked for a trade that the stream has told already
 _LAG_S: Final = 0.25
-_STALE_US: Final = 5_000_000
+_ON_ITS_WAY_S: Final = 3.0
 _LONGEST_QUIET_S: Final = 300.0
 
 
@@ -159,15 +159,15 @@ class TradeDesk:
                         return
 
     async def _is_deaf(self, tape: Tape) -> bool:
-        before = tape.last
+        """Tell whether REST has trades that the stream doesn't tell even a little later."""
+        before, heard = tape.last, self._heard.get(tape.symbol)
         tape.filling = True
         self._fill_soon(tape)
         await self._fills[tape.symbol]
-        newest = tape.last
-        if newest is None or newest is before:
+        if tape.last is before:
             return False
-        streamed = self._heard.get(tape.symbol, 0.0) > time.monotonic() - self._patience.quiet_s
-        return not streamed and newest.timestamp_us < self._clock.now_us() - _STALE_US
+        await asyncio.sleep(min(self._patience.quiet_s, _ON_ITS_WAY_S))
+        return self._heard.get(tape.symbol) == heard
 
     def _fill_soon(self, tape: Tape) -> None:
         if tape.symbol not in self._fills:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from gekko_lab.server import Fault, serve
-from tests.feeds.live import Clock, ids, listening, served, take, true_ids
+from tests.feeds.live import QUICK, Clock, ids, listening, served, take, true_ids
 from tests.feeds.test_live import assert_true_book
 
 KINDS = {
@@ -93,6 +94,22 @@ class TestTrades:
         assert gaps[0].until_us == found[place + 1].timestamp_us >= begin * 1000
         after = [each for each in found[place:] if each.kind == "trade"]
         assert ids(after) == true_ids(market, after[0], after[-1])
+
+    def test_a_stream_that_tells_nothing_while_there_are_trades_is_begun_anew(self, market):
+        patience = replace(QUICK, quiet_s=0.3)
+        with (
+            served(market, 20) as (server, _),
+            listening(server, patience=patience) as feed,
+        ):
+            events = feed.events("trade", "gap", "state")
+            found = take(events, 3)
+            server.faults.add(Fault("stream_skip", stream="trades"))  # pongs still come
+            found += take(events, 1, "state")
+            assert "its stream tells nothing" in found[-1].reason
+            server.faults.clear()
+            found += take(events, 1, "state")
+            found += take(events, 10)
+            assert ids(found) == all_of(market, found)
 
     @pytest.mark.parametrize("exchange", ["coinbaseexchange", "kraken"])
     def test_polling_goes_on_where_it_was(self, market, exchange):
