@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
 
@@ -185,3 +186,32 @@ class TestBooks:
             server.faults.add(Fault("status", path="/api/v3/depth"))
             found = take(events, 20)
             assert ids(found) == all_of(market, found)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_lost_in_a_minute_of_every_fault(market, seed, capsys):
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    symbols = ("BTC/USDT", "ETH/USDT")
+    rest = ("status", "truncated", "html", "empty", "empty_page", "drop_rows", "reset_body")
+    with served(market, 10) as (server, _), listening(server, symbols, alarm_s=300.0) as feed:
+        events = feed.events("trade", "gap")
+        found = take(events, 10)
+        for _ in range(40):
+            stream = chance.choice([*KINDS, "stream_skip", "stream_skip"])
+            value = {"stream_restart": 0.2, "stream_shutdown": 3.0}.get(stream)
+            more = {"count": chance.randint(1, 3), "skip": chance.randint(0, 5), "value": value}
+            server.faults.add(Fault(stream, stream="trades", **more))
+            if chance.random() < 0.5:
+                server.faults.add(Fault(chance.choice(rest), path="trades", count=2))
+            found += take(events, 30)
+        server.faults.clear()
+        found += take(events, 100)
+        health = feed.health()
+    for symbol in symbols:
+        own = [each for each in found if each.kind == "trade" and each.symbol == symbol]
+        assert ids(found, symbol) == true_ids(market, own[0], own[-1], symbol)
+    assert not [each for each in found if each.kind == "gap"]
+    assert health.reconnects > 5
+    with capsys.disabled():
+        print(f"\n{len(found)} trades, {health}")  # noqa: T201 (what a campaign is for)
