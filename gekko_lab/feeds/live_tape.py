@@ -68,6 +68,11 @@ class Tape:
         """Whether a cursor from the last trade leads on in any case."""
         return self._rules.by_id
 
+    @property
+    def counted(self) -> bool:
+        """Whether ids follow each other."""
+        return self._rules.counted
+
     def take(self, trade: Trade, out: list[Event]) -> None:
         """Take a trade of the stream."""
         if self.filling:

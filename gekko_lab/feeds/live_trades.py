@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -205,7 +206,11 @@ class TradeDesk:
         lags = 0
         while True:
             page = await self._asking.until(
-                deadline_s, sound_page, self._asking.source, tape.symbol, cursor
+                deadline_s,
+                partial(sound_page, counted=tape.counted),
+                self._asking.source,
+                tape.symbol,
+                cursor,
             )
             rows = trades_of(page.frame, self._hub.exchange, tape.symbol)
             fresh = tape.fill(rows, told())
