@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.planning import plan
     from gekko_lab.fetching.simulated_paths import simulate
     from gekko_lab.fetching.tables import exchanges, symbols, timeframes
+    from gekko_lab.fetching.ticker import fetch_ticker
     from gekko_lab.fetching.trades import fetch_trades
     from gekko_lab.fetching.updating import update
     from gekko_lab.frames.candles import candles_from_trades
@@ -56,6 +57,7 @@ __all__ = [
     "fetch",
     "fetch_many",
     "fetch_order_book",
+    "fetch_ticker",
     "fetch_trades",
     "gaps",
     "options",
@@ -86,6 +88,7 @@ _HOMES = {
     "fetch": "gekko_lab.fetching.candles",
     "fetch_many": "gekko_lab.fetching.many",
     "fetch_order_book": "gekko_lab.fetching.order_book",
+    "fetch_ticker": "gekko_lab.fetching.ticker",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
     "plan": "gekko_lab.fetching.planning",

@@ -19,7 +19,7 @@ from gekko_lab.events.types import KINDS, PLURALS, Error, Gap, State
 from gekko_lab.feeds.assembly import Assembler
 from gekko_lab.feeds.channel import Batch, Pausable
 from gekko_lab.feeds.clock import WALL
-from gekko_lab.feeds.health import Health, Meter
+from gekko_lab.feeds.health import NO_COUNTS, Health, Meter
 from gekko_lab.feeds.iterating import Events
 from gekko_lab.feeds.recent import Recent
 from gekko_lab.feeds.telling import Telling
@@ -163,16 +163,19 @@ class Feed(Telling):
             Whether it has ended.
         """
         with self._lock:
-            if self._state == "new" or self._state in _ENDS:
-                return self._state == "new" or self._wait(timeout)
-            self._check_process()
-            self._stopping, self._ending = True, "stopped"
-            if drain:
-                self._continue()
-            else:
-                self._discard(self._change("stopped"))
-        loop_thread().call(self._leave)
-        return self._wait(timeout)
+            if self._state == "new":
+                return True
+            ending = self._state in _ENDS
+            if not ending:
+                self._check_process()
+                self._stopping, self._ending = True, "stopped"
+                if drain:
+                    self._continue()
+                else:
+                    self._discard(self._change("stopped"))
+        if not ending:
+            loop_thread().call(self._leave)
+        return self._wait(timeout)  # without the lock, which the end takes
 
     def _leave(self) -> None:
         self._flowing.set()
@@ -351,6 +354,7 @@ class Feed(Telling):
             waiting = max((len(each.buffer) for each in self._every()), default=0)
         born = [piece.born for piece in oldest if piece is not None and piece.born]
         last = self._meter.last_us
+        counts = getattr(self._channel, "counts", NO_COUNTS)
         return Health(
             state=self._state,
             events=self._meter.events,
@@ -365,6 +369,8 @@ class Feed(Telling):
             gaps=self._meter.gaps,
             late_trades=self._late + self._assembler.late,
             listener_errors=self.failures,
+            backfilled=counts.backfilled,
+            duplicates=counts.duplicates,
             series=self._meter.series(),
         )
 

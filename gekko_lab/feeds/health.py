@@ -49,6 +49,9 @@ class Health:
         When the last event came, by the clock of this machine.
     reconnects, gaps, late_trades, listener_errors : int
         How often that happened.
+    backfilled, duplicates : int
+        Trades that a live stream had left out and REST gave, and those that came again and were
+        left out.
     series : polars.DataFrame
         One row for each kind and symbol: kind, symbol, events, last (exchange time).
     """
@@ -66,7 +69,29 @@ class Health:
     gaps: int
     late_trades: int
     listener_errors: int
+    backfilled: int
+    duplicates: int
     series: pl.DataFrame = field(repr=False, compare=False)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a live channel has mended.
+
+    Attributes
+    ----------
+    backfilled : int
+        Trades that the stream had left out and REST gave.
+    duplicates : int
+        Trades that came more than once and were told once.
+    """
+
+    backfilled: int = 0
+    duplicates: int = 0
+
+
+NO_COUNTS: Final = Counts()
+"""Of channels in which nothing is lost on the way."""
 
 
 class Meter:

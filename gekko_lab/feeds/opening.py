@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gekko_lab.errors import InvalidRange, NotInLog, UnknownTimeframe, UnsupportedBySource
+from gekko_lab.errors import (
+    InvalidArgument,
+    InvalidRange,
+    NotInLog,
+    UnknownTimeframe,
+    UnsupportedBySource,
+)
+from gekko_lab.feeds.live import LiveChannel
 from gekko_lab.feeds.played import Played
 from gekko_lab.feeds.recorded import LogTimeline
 from gekko_lab.feeds.simulated import BookSource, SourceTimeline
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from gekko_lab.feeds.channel import Channel
     from gekko_lab.feeds.checking import Wanted
     from gekko_lab.feeds.clock import Clock
+    from gekko_lab.feeds.live import Transport
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.sources.source import Source
 
@@ -33,6 +41,7 @@ def open_channel(
     since: TimeLike | None,
     until: TimeLike | None,
     clock: Clock,
+    transport: Transport = "auto",
 ) -> Channel:
     """Give the channel of some markets; what can't be had is told now.
 
@@ -47,10 +56,26 @@ def open_channel(
         return _logged(source, symbols, wanted, (since, until), clock)
     if source.foresees or isinstance(source, ExchangeReplay):
         return _known(source, symbols, wanted, (since, until), clock)
-    raise UnsupportedBySource(
-        f"{source.exchange} can't be streamed live yet: 'simulator' and 'replay:{source.exchange}' "
-        "can be streamed"
+    _check_live(source, wanted, since, until)
+    return LiveChannel(
+        source,
+        symbols,
+        wanted.kinds,
+        width=wanted.width,
+        depth=wanted.depth,
+        transport=transport,
     )
+
+
+def _check_live(
+    source: Source, wanted: Wanted, since: TimeLike | None, until: TimeLike | None
+) -> None:
+    """Raise where more is asked of an exchange than to listen to it from now on."""
+    if since is not None or until is not None or wanted.speed != 1:
+        raise InvalidArgument(
+            f"{source.exchange} is streamed as it goes on now: leave out `since`, `until` and "
+            f"`speed`; 'replay:{source.exchange}' and 'simulator' have them"
+        )
 
 
 def _known(

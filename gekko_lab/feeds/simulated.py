@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.feeds.channel import Batch, Table
-from gekko_lab.feeds.tickers import needed_from, tickers
+from gekko_lab.fetching.tickers import needed_from, tickers
 from gekko_lab.frames.schemas import CANDLES_FULL, ORDER_BOOK, TRADES, empty
 from gekko_lab.market.spans import Span
 from gekko_lab.sources.source import Source, TradeCursor

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gekko_lab.events.types import MarketKind
     from gekko_lab.feeds.channel import Table
     from gekko_lab.feeds.clock import Clock
+    from gekko_lab.feeds.live import Transport
     from gekko_lab.market.moments import TimeLike
 
 Speed = float | Literal["max"]
@@ -51,23 +52,30 @@ def stream(
     speed: Speed = 1.0,
     interval: Interval = "1s",
     depth: int = 20,
+    transport: Transport = "auto",
     buffer: int = BUFFER,
     overflow: Overflow | None = None,
     keep: int = KEEP,
     clock: Clock | None = None,
 ) -> Feed:
-    """Give a feed of what happens in some markets, simulated or replayed.
+    """Give a feed of what happens in some markets, live, simulated or replayed.
 
-    Events come in order of exchange time; those of one moment as candles, trades, order books,
-    tickers, each in the order of the symbols. The same market gives the same events with the same
-    numbers at any speed. Candles are built from trades and come once they have closed; they equal
-    those of `fetch`.
+    Simulated and replayed events come in order of exchange time; those of one moment as candles,
+    trades, order books, tickers, each in the order of the symbols. The same market gives the same
+    events with the same numbers at any speed. Candles are built from trades and come once they
+    have closed; they equal those of `fetch`.
+
+    Live events come as the exchange sends them, by WebSocket, or by REST where it has no stream.
+    A connection that is lost or silent is made anew within seconds. Trades that were missed
+    meanwhile are asked for and come before newer ones; none comes twice, and what the exchange no
+    longer serves is told as a "gap".
 
     Parameters
     ----------
     exchange
-        "simulator", "simulator:thin" or another preset, "replay:binance" for what the data log
-        holds of an exchange, or a source such as `ExchangeSimulator(seed=7)`.
+        "binance" or another exchange, "simulator", "simulator:thin" or another preset,
+        "replay:binance" for what the data log holds of an exchange, or a source such as
+        `CcxtMarketData("binance", config=…)` or `ExchangeSimulator(seed=7)`.
     symbols
         One or several names from `symbols(exchange)`, such as "BTC/USDT".
     kinds
@@ -76,7 +84,8 @@ def stream(
         The candles' width.
     since, until
         From when to when, since inclusive and until exclusive, as `fetch` reads times. The
-        simulator begins now and never ends, a replay plays all that is held.
+        simulator begins now and never ends, a replay plays all that is held; exchanges are
+        streamed from now on.
     speed
         Seconds of exchange time in a second: 1.0 is real time, 60 a minute in a second, "max" as
         fast as listeners take it.
@@ -84,12 +93,16 @@ def stream(
         "1s" or "100ms" of exchange time between order books and between tickers of simulated
         markets; those that haven't changed since are left out.
     depth
-        Levels on each side of simulated order books.
+        Levels on each side of live and simulated order books.
+    transport
+        How exchanges are listened to: "websocket", "poll" for REST once a second, "auto" for REST
+        where there is no stream.
     buffer
         How many events may wait for the listeners together, for each coroutine and each iterator.
     overflow
         What happens when so many wait: "block" holds the market back, "drop_oldest" drops them,
-        counts them, and tells a gap. By default simulated and replayed markets wait.
+        counts them, and tells a gap. By default simulated and replayed markets wait, exchanges
+        drop.
     keep
         How many rows of each kind and symbol `Feed.frame` gives at most.
     clock
@@ -117,7 +130,13 @@ def stream(
     names = read_symbols(symbols)
     options = _options(buffer, overflow, keep, clock)
     channel = open_channel(
-        find_source(exchange), names, wanted, since=since, until=until, clock=clock or WALL
+        find_source(exchange),
+        names,
+        wanted,
+        since=since,
+        until=until,
+        clock=clock or WALL,
+        transport=transport,
     )
     return Feed(channel, wanted.kinds, **options)  # type: ignore[arg-type]
 

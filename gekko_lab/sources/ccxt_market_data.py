@@ -21,11 +21,16 @@ from gekko_lab.sources.capabilities import Capability, capability
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import polars as pl
+
+    from gekko_lab.events.types import MarketEvent
     from gekko_lab.limits.budget import Budget
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.sources.ccxt_client import Client
+    from gekko_lab.sources.ccxt_stream import CcxtStream
     from gekko_lab.sources.costs import Cost
     from gekko_lab.sources.downloads import Downloads
+    from gekko_lab.sources.live import Alertness, StreamKind, TradeRules
     from gekko_lab.sources.source import Archive, Page, Paging, TradeCursor, TradePage
 
 _CLOCK_S = 600.0
@@ -178,6 +183,81 @@ class CcxtMarketData:
         if _cursor_reader(self.exchange, market) is not None:
             return None  # these serve all trades there ever were
         return ccxt_pages.oldest_trade(client, market, since, self._capability(client).trade_page)
+
+    def order_book_now(self, symbol: str, depth: int) -> pl.DataFrame:
+        """Give the book as it is, in the columns of `ORDER_BOOK`."""
+        from gekko_lab.sources import ccxt_quotes
+
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        self._check_volume(market)
+        return ccxt_quotes.order_book(client, market, depth, self.now())
+
+    def ticker_now(self, symbol: str) -> pl.DataFrame:
+        """Give one row in the columns of `TICKER`."""
+        from gekko_lab.sources import ccxt_quotes
+
+        client = self._with_markets()
+        market = self._find(client, symbol)
+        self._check_volume(market)
+        return ccxt_quotes.ticker(client, market, self.now())
+
+    def trade_rules(self, symbol: str) -> TradeRules:
+        """Tell how trades are told apart and asked for."""
+        from gekko_lab.sources import binance, coinbase
+        from gekko_lab.sources.live import TradeRules
+
+        market = self._find(self._with_markets(), symbol)
+        if binance.serves(self.exchange, market):
+            return TradeRules(counted=True, by_id=True)
+        if coinbase.serves(self.exchange, market):
+            return TradeRules(by_id=True, inclusive=False)
+        return TradeRules()
+
+    def streams(self, kind: StreamKind) -> bool:
+        """Tell whether the exchange has a stream of "trade", "order_book" or "ticker"."""
+        from gekko_lab.sources.ccxt_stream import has_stream
+
+        return has_stream(self.exchange, kind)
+
+    def open_stream(
+        self,
+        kind: StreamKind,
+        symbols: Sequence[str],
+        tell: Callable[[MarketEvent], None],
+        *,
+        depth: int,
+        alertness: Alertness,
+    ) -> CcxtStream:
+        """Give a stream that isn't connected yet.
+
+        The markets must have been asked for before, as nothing here may block the loop.
+
+        Parameters
+        ----------
+        kind, symbols, depth
+            What to tell of which markets, and how many levels of a book.
+        tell
+            Is called with each event, in the loop; its sequence is 0.
+        alertness
+            How soon the loss of a connection is noticed.
+        """
+        from gekko_lab.sources.ccxt_stream import CcxtStream
+
+        client = self._with_markets()
+        for symbol in symbols:
+            self._check_volume(self._find(client, symbol))
+        return CcxtStream(
+            self.exchange,
+            self.config,
+            markets=list(client.ccxt.markets.values()),
+            budget=self._budget(),
+            kind=kind,
+            symbols=symbols,
+            depth=depth,
+            tell=tell,
+            alertness=alertness,
+        )
 
     def archive(self, symbol: str) -> Archive | None:
         """Give the files with the market's old candles and trades, or None where it has none."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from gekko_lab.datalog.finding import find_store, find_stores
 from gekko_lab.datalog.layout import identity_of
-from gekko_lab.errors import UnknownSymbol
-from gekko_lab.frames.schemas import CANDLES_FULL, TRADES, empty
+from gekko_lab.errors import NotInLog, UnknownSymbol
+from gekko_lab.frames.schemas import CANDLES_FULL, ORDER_BOOK, TICKER, TRADES, empty
+from gekko_lab.market.moments import show_time
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.market.spans import Span
 from gekko_lab.market.suggest import nearest
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _PAGE_ROWS = 200_000
 _TRADES_MS = 3_600_000
+_QUOTES_MS = 60_000
+_QUOTES = {"order_book": ORDER_BOOK, "ticker": TICKER}
 
 
 class LogReplay:
@@ -113,6 +118,43 @@ class LogReplay:
         held = find_store("trades", self.identity, symbol, None).ledger().held
         begin = held[0].since if held else None
         return begin if begin is not None and since < begin else None
+
+    def order_book(self, symbol: str, time: int, depth: int) -> pl.DataFrame:
+        """Give the last book that is held up to a time, in the columns of `ORDER_BOOK`.
+
+        Raises
+        ------
+        NotInLog
+            When there is none.
+        """
+        return self._newest("order_book", symbol, time).filter(pl.col("level") <= depth)
+
+    def ticker(self, symbol: str, time: int) -> pl.DataFrame:
+        """Give the last ticker that is held up to a time, in the columns of `TICKER`.
+
+        Raises
+        ------
+        NotInLog
+            When there is none.
+        """
+        return self._newest("ticker", symbol, time)
+
+    def _newest(self, kind: str, symbol: str, time: int) -> pl.DataFrame:
+        """Give the rows of the last moment up to a time."""
+        self.market(symbol)
+        store = find_store(kind, self.identity, symbol, None)
+        for held in reversed(store.ledger(Span(0, time + 1)).held):
+            end, width = min(held.until, time + 1), _QUOTES_MS
+            while end > held.since:
+                begin = max(held.since, end - width)
+                rows = store.read(Span(begin, end), list(_QUOTES[kind])).frame
+                if not rows.is_empty():
+                    return rows.filter(pl.col("timestamp") == rows["timestamp"][-1])
+                end, width = begin, width * 4
+        raise NotInLog(
+            f"the data log holds no {kind} of {symbol} at {self.identity} up to "
+            f"{show_time(time)}; gekko_lab.datalog.catalog() lists what it holds"
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.identity!r})"

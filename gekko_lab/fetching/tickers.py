@@ -9,8 +9,9 @@ import polars as pl
 
 from gekko_lab.frames import steps
 from gekko_lab.frames.checks import times_of
-from gekko_lab.frames.schemas import TICKER, TIME, empty
+from gekko_lab.frames.schemas import TICKER, TIME, TRADES, empty
 from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
+from gekko_lab.sources.source import TradeCursor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,6 +69,42 @@ def tickers(
     return pl.DataFrame(columns, schema=TICKER)
 
 
+def ticker_at(source: Source, symbol: str, time: int) -> pl.DataFrame:
+    """Give the ticker of a moment (milliseconds) of a source that knows its market at any time.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row in the columns of `TICKER`; empty before the first trade.
+    """
+    minute = time // MINUTE * MINUTE
+    trades = _trades(source, symbol, minute, time + 1)
+    before = source.candles(symbol, _MINUTE, minute - DAY, minute).frame
+    last = [*before["close"].tail(1), *trades["price"].tail(1)]
+    if not last:
+        return empty(TICKER)
+    times, count = np.array([time]), np.array([trades.height])
+    bids, asks = _tops(source, symbol, times)
+    columns = {
+        "timestamp": pl.Series(times * 1000).cast(TIME),
+        "bid": bids,
+        "ask": asks,
+        "last": last[-1:],
+        "volume": _volumes(source, symbol, trades, times, count),
+    }
+    return pl.DataFrame(columns, schema=TICKER)
+
+
+def _trades(source: Source, symbol: str, since: int, until: int) -> pl.DataFrame:
+    cursor: TradeCursor | None = TradeCursor(since)
+    frames = [empty(TRADES)]
+    while cursor is not None and cursor.time < until:
+        page = source.trades(symbol, cursor, until)
+        frames.append(page.frame)
+        cursor = page.following
+    return pl.concat(frames).filter(pl.col("timestamp") < pl.lit(until * 1000).cast(TIME))
+
+
 def needed_from(since: int, step: int) -> int:
     """Tell from when on trades are needed for the tickers since a time."""
     first = -(-since // step) * step
@@ -81,6 +118,12 @@ def _best(
         quotes = source.quotes(symbol, int(times[0]) - step + 1, int(times[-1]) + 1)
         place = np.searchsorted(times_of(quotes).to_numpy(), times, "right") - 1
         return quotes["bid"].gather(place).to_list(), quotes["ask"].gather(place).to_list()
+    return _tops(source, symbol, times)
+
+
+def _tops(
+    source: Source, symbol: str, times: Whole
+) -> tuple[list[float | None], list[float | None]]:
     order_book = getattr(source, "order_book", None)
     if order_book is None:
         return [None] * times.size, [None] * times.size
