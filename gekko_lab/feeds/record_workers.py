@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gekko_lab.errors import InvalidType
 from gekko_lab.feeds.record_status import OVER, Status
 from gekko_lab.feeds.record_worker import LENGTH, STOP, Order
 from gekko_lab.settings import options
@@ -51,6 +53,8 @@ class Workers:
 
     def __init__(self, shares: Sequence[Sequence[Spec]], persistence: Persistence) -> None:
         settings = {name: getattr(options, name) for name in _TRAVELLING}
+        for specs in shares:
+            _check_travels(specs)
         self._workers = [
             _Worker(number, specs, persistence, settings) for number, specs in enumerate(shares, 1)
         ]
@@ -73,6 +77,24 @@ class Workers:
     def statuses(self) -> list[Status]:
         """Give how each market is doing."""
         return [status for worker in self._workers for status in worker.statuses()]
+
+
+def _check_travels(specs: Sequence[Spec]) -> None:
+    """Raise where another process could not make what is to be recorded."""
+    for spec in specs:
+        home = type(spec.exchange).__module__
+        try:
+            pickle.dumps(spec)
+        except Exception as error:
+            raise InvalidType(
+                f"exchange={spec.exchange!r} can't be sent to other processes ({error}): record it "
+                "with n_jobs=1"
+            ) from error
+        if home == "__main__":
+            raise InvalidType(
+                f"exchange={spec.exchange!r} is of a class that other processes can't import: put "
+                f"{type(spec.exchange).__name__} into a module, or record with n_jobs=1"
+            )
 
 
 class _Worker:
@@ -147,7 +169,11 @@ class _Worker:
         failures = 0
         while True:
             began = time.monotonic()
-            code = self._run()
+            try:
+                code = self._run()
+            except OSError as error:  # no process could be begun
+                self._last_words.append(str(error))
+                code = 1
             if code is None or self._stopping.is_set():
                 self._end("stopped" if self._stopping.is_set() else None)
                 return
@@ -202,10 +228,8 @@ class _Worker:
         )
 
     def _send(self, process: subprocess.Popen[bytes]) -> None:
-        from joblib.externals import cloudpickle
-
         order = Order(self._specs, self._persistence, self._settings, resume=bool(self._restarts))
-        content = cloudpickle.dumps(order)
+        content = pickle.dumps(order)
         with contextlib.suppress(OSError):  # it has died already, which is noticed
             if process.stdin is not None:
                 process.stdin.write(len(content).to_bytes(LENGTH, "big") + content)
