@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import gekko_lab
-from gekko_lab.cli import many
+from gekko_lab.cli import many, serving
 from gekko_lab.cli.output import FORMATS, check_target, write, write_chart
 from gekko_lab.errors import (
     DataError,
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_commands(commands, _WAYS)
     _add_simulate(commands)
     _add_symbols(commands)
+    serving.add_command(commands)
     init = commands.add_parser("init", help="make a data folder for all that is below a folder")
     init.add_argument("folder", nargs="?", default=".", help="a project's folder; by default here")
     init.set_defaults(run=_init)

@@ -70,12 +70,13 @@ def runs(times: NDArray[np.int64]) -> NDArray[np.int64]:
 def to_events(
     kind: MarketKind, exchange: str, timeframe: str, rows: pl.DataFrame
 ) -> Sequence[Event]:
-    """Give the events of stamped rows of one symbol, in their order."""
+    """Give the events of stamped rows, in their order."""
     if rows.is_empty():
         return []
     if kind == "order_book":
         return _books(exchange, rows)
-    symbol = repeat(rows["symbol"][0])
+    symbols = rows["symbol"]
+    symbol = repeat(symbols[0]) if symbols.n_unique() == 1 else symbols.to_list()
     times = _whole(rows["timestamp"])
     received, sequence = _whole(rows["received"]), rows["sequence"].to_list()
     head = (repeat(exchange), symbol, times, received, sequence)

@@ -46,6 +46,7 @@ class Piece:
         "_count",
         "_events",
         "_exchange",
+        "_frames",
         "_making",
         "_timeframe",
         "born",
@@ -67,6 +68,7 @@ class Piece:
         self._events, self.parts = events, parts
         self._count = len(events) if count is None else count
         self._all: Sequence[Event] | None = None if parts else events
+        self._frames: dict[MarketKind, pl.DataFrame] = {}
         self._making = threading.Lock()
 
     def __len__(self) -> int:
@@ -84,7 +86,10 @@ class Piece:
             return self._all
 
     def _merged(self) -> Sequence[Event]:
-        made = [to_events(p.kind, self._exchange, self._timeframe, p.rows) for p in self.parts]
+        frames = {kind: self._joined(kind) for kind in dict.fromkeys(p.kind for p in self.parts)}
+        made = [
+            to_events(kind, self._exchange, self._timeframe, rows) for kind, rows in frames.items()
+        ]
         several = [each for each in (*made, self._events) if each]
         if len(several) <= 1:
             return several[0] if several else []
@@ -94,10 +99,23 @@ class Piece:
 
     def frame(self, kind: MarketKind) -> pl.DataFrame | None:
         """Give all rows of a kind in order, or None when there are none."""
-        frames = [part.rows for part in self.parts if part.kind == kind]
         single = [event for event in self._events if event.kind == kind]
+        with self._making:
+            told = [] if self._joined(kind).is_empty() else [self._joined(kind)]
         if single:
-            frames.append(to_rows(kind, single))
-        if len(frames) <= 1:
-            return frames[0] if frames else None
-        return pl.concat(frames).sort("sequence", maintain_order=True)
+            told.append(to_rows(kind, single))
+        return ordered(told) if told else None
+
+    def _joined(self, kind: MarketKind) -> pl.DataFrame:
+        """Give the rows of all symbols that came in columns, in order."""
+        if kind not in self._frames:
+            frames = [part.rows for part in self.parts if part.kind == kind]
+            self._frames[kind] = ordered(frames) if frames else pl.DataFrame()
+        return self._frames[kind]
+
+
+def ordered(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Join stamped rows of one kind in the order of delivery."""
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames).sort("sequence", maintain_order=True)

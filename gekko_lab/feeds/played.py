@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gekko_lab.feeds.clock import Clock
     from gekko_lab.market.timeframe import Timeframe
 
-ROWS: Final = 32_768
+ROWS: Final = 65_536
 """About how many rows are told at once."""
 
 _SECOND: Final = 1_000_000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 
 from gekko_lab.events.columns import STREAMS, to_rows
+from gekko_lab.events.piece import ordered
 from gekko_lab.events.types import Candle, OrderBook, Ticker, Trade
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class _Tail:
             frames.append(to_rows(self.kind, list(self.events)))
         if not frames:
             return pl.DataFrame(schema=STREAMS[self.kind])
-        whole = pl.concat(frames).sort("sequence", maintain_order=True)
+        whole = ordered(frames)
         if whole.height <= self.keep:
             return whole
         cut = whole[-self.keep - 1, "sequence"]
@@ -78,7 +79,7 @@ class Recent:
             frames = [tail.rows() for (of, _), tail in self._tails.items() if of == kind]
         if not frames:
             return pl.DataFrame(schema=STREAMS[kind])
-        return pl.concat(frames).sort("sequence", maintain_order=True)
+        return ordered(frames)
 
     def held(self) -> int:
         """Tell how many rows and events are kept in all."""

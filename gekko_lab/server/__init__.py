@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gekko_lab.server.clock import Clock
 from gekko_lab.server.exchange import Request
 from gekko_lab.server.faults import Fault, Faults
 from gekko_lab.server.market import Bounded, FrameMarket, MarketData
@@ -9,6 +10,7 @@ from gekko_lab.server.serving import Server, serve
 
 __all__ = [
     "Bounded",
+    "Clock",
     "Fault",
     "Faults",
     "FrameMarket",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 
+from gekko_lab.frames.schemas import CANDLES_FULL, empty
 from gekko_lab.market.spans import Span
-from gekko_lab.market.timeframe import SECOND
+from gekko_lab.market.timeframe import MINUTE, SECOND
+from gekko_lab.server.aggregation import opens_of
 from gekko_lab.server.binance_rows import kline_rows
 from gekko_lab.server.channels import ChannelSubject, Event, names_of
 from gekko_lab.server.exchange_info import market_id
@@ -67,23 +70,41 @@ class CandleChannel:
         self._tapes = tapes
         self._time = begin
         self._told = b""
+        self._minute = (-1, empty(CANDLES_FULL))
         self._begun: tuple[int, int] = (-1, -1)  # the open time of a candle and its first id
 
     def advance(self, until: int) -> list[Event]:
         """Give the frames after those given before, up to `until`."""
         found: list[Event] = []
         open_ = self._timeframe.floor(self._time)
-        while (close := self._timeframe.next(open_)) <= until:
-            span = Span(open_, close)
-            rows = self._schedule.candles(self._rules.symbol, self._timeframe, span, close - 1)
-            found += self._frame(rows, close, closed=True)
-            open_ = close
+        current = max(open_, self._timeframe.floor(until))
+        if current > open_:
+            candles = self._closed(Span(open_, current))
+            for place, time in enumerate(opens_of(candles).tolist()):
+                close = self._timeframe.next(time)
+                found += self._frame(candles.slice(place, 1), close, closed=True)
         forming = until // _PACE * _PACE
-        if forming > max(self._time, open_):
+        if forming > max(self._time, current):
             rows = self._schedule.forming(self._rules.symbol, self._timeframe, forming - 1)
             found += self._frame(rows, forming, closed=False)
         self._time = max(self._time, until)
         return found
+
+    def _closed(self, span: Span) -> pl.DataFrame:
+        """Give the candles of a span; the seconds of a minute are made together."""
+        symbol, width = self._rules.symbol, self._timeframe
+        if width.shortest >= MINUTE or span.until - span.since > MINUTE:
+            return self._schedule.candles(symbol, width, span, span.until - 1)
+        minute = span.since // MINUTE
+        if minute != self._minute[0]:
+            whole = Span(minute * MINUTE, (minute + 1) * MINUTE)
+            rows = self._schedule.candles(symbol, width, whole, whole.until - 1)
+            self._minute = (minute, rows)
+        if span.until > (minute + 1) * MINUTE:
+            return self._schedule.candles(symbol, width, span, span.until - 1)
+        rows = self._minute[1]
+        first, last = np.searchsorted(opens_of(rows), span).tolist()
+        return rows.slice(first, last - first)
 
     def _frame(self, candles: pl.DataFrame, time: int, *, closed: bool) -> list[Event]:
         if candles.is_empty():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from gekko_lab.market.timeframe import DAY, MINUTE, SECOND
-from gekko_lab.server.framing import PING, frame
+from gekko_lab.server.framing import CLOSE, PING, frame
 from gekko_lab.server.transport import reset
 
 if TYPE_CHECKING:
@@ -23,7 +22,9 @@ LIFE = DAY
 MOST_WAITING = 4 << 20
 """Bytes that wait for a client that doesn't read; with more it is cut."""
 
+_FAREWELL_S = 1.0
 _PATIENCE_S = 5.0  # of real time, however fast the clock is
+NORMAL = 1000
 GOING_AWAY = 1001
 POLICY = 1008
 
@@ -66,8 +67,6 @@ class Connection:
     ----------
     request
         The request that began it.
-    socket
-        Its WebSocket, ready.
     number
         Its number.
     now
@@ -79,7 +78,6 @@ class Connection:
     def __init__(
         self,
         request: web.BaseRequest,
-        socket: web.WebSocketResponse,
         *,
         number: int,
         now: int,
@@ -91,13 +89,12 @@ class Connection:
         self.combined = combined
         self.streams: dict[str, None] = {}
         self.ended = False
+        self.ready = False  # until the handshake is answered, messages wait
         self._request = request
-        self._socket = socket
         self._waiting: list[bytes] = []
         self._silent_until: float = 0.0
         self._ends_at: int | None = None
         self._pulse = _Pulse(now)
-        self._closing: asyncio.Task[bool] | None = None
 
     @property
     def state(self) -> Connected:
@@ -105,12 +102,13 @@ class Connection:
         return Connected(self.number, self.path, self.since, tuple(self.streams))
 
     def push(self, framed: bytes) -> None:
-        """Let a frame wait for the next flush."""
-        self._waiting.append(framed)
+        """Let a frame wait for the next flush; after the end nothing is sent."""
+        if not self.ended:
+            self._waiting.append(framed)
 
     def flush(self, now: int) -> None:
         """Write what waits; cut a client that reads too slowly."""
-        if not self._waiting:
+        if not self._waiting or not self.ready:
             return
         waiting, self._waiting = self._waiting, []
         transport = self._request.transport
@@ -162,24 +160,37 @@ class Connection:
             self.push(frame(str(now).encode(), PING))
 
     def close(self, code: int, reason: str = "") -> None:
-        """End it in good order: what waits, then a close frame."""
+        """End it in good order: what waits, a close frame, and time for the client's own."""
+        if not self.ready:
+            self.drop()
+        if self.ended:
+            return
+        self.push(frame(code.to_bytes(2) + reason.encode(), CLOSE))
+        self.flush(self.since)
+        self.ended = True
+        asyncio.get_running_loop().call_later(_FAREWELL_S, self._expire)
+
+    def _expire(self) -> None:
+        """Cut a client that neither says goodbye nor reads."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    def drop(self) -> None:
+        """End it without a word, as when the server dies."""
         if self.ended:
             return
         self.flush(self.since)
+        self.cut()
+
+    def cut(self) -> None:
+        """Close the transport, after what was written."""
         self.ended = True
-        # kept here, since the loop holds tasks only weakly
-        self._closing = asyncio.ensure_future(
-            self._socket.close(code=code, message=reason.encode(), drain=False)
-        )
-        self._closing.add_done_callback(_looked_at)
+        transport = self._request.transport
+        if transport is not None:
+            transport.close()
 
     def abort(self) -> None:
         """End it by a reset."""
         self.ended = True
         self._waiting.clear()
         reset(self._request)
-
-
-def _looked_at(task: asyncio.Task[bool]) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        task.exception()  # a client that is gone needs no goodbye

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 ExchangeId = Literal["binance", "coinbaseexchange", "kraken"]
 
+OFFICIAL_LIMITS: dict[ExchangeId, float] = {
+    "binance": OFFICIAL_LIMIT,
+    "coinbaseexchange": 10.0,
+    "kraken": 1.0,
+}
+"""What the real exchanges allow an address: weight in a minute, requests in a second."""
+
 
 def dialect_of(
     exchange: ExchangeId,

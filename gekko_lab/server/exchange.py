@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections import deque
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gekko_lab.server.limits import BANNED, TOO_MANY, Verdict
+from gekko_lab.server.request_log import RequestLog
 from gekko_lab.server.spoiling import HTML, spoiled
 from gekko_lab.server.transport import Parcel, reset, send
 
@@ -66,6 +65,15 @@ class Request:
 class Exchange:
     """Answers requests one after the other, on the server's loop.
 
+    Attributes
+    ----------
+    clock : Callable
+        The exchange's time.
+    log : RequestLog
+        What was asked so far.
+    sockets : Sockets or None
+        Who serves WebSocket connections.
+
     Parameters
     ----------
     dialect
@@ -96,16 +104,14 @@ class Exchange:
         self._dialect = dialect
         self._faults = faults
         self._counter = meter
-        self._clock = clock
+        self.clock = clock
         self._limit_clock = limit_clock
-        self._log: deque[Request] = deque(maxlen=_LOG_LENGTH)
-        self._lock = threading.Lock()
+        self.log = RequestLog(_LOG_LENGTH)
 
     @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order in which they were answered."""
-        with self._lock:
-            return list(self._log)
+        return self.log.all()
 
     async def handle(self, request: web.BaseRequest, closing: asyncio.Event) -> web.StreamResponse:
         """Answer a request; what hangs ends when the server closes."""
@@ -144,7 +150,7 @@ class Exchange:
             return Parcel(answer.status, answer.body, {**used, **answer.headers})
         skew = sum(int(fault.amount(5000)) for fault, _ in hits if fault.kind == "clock_skew")
         answer = self._dialect.answer(
-            request.method, request.path, list(request.query.items()), self._clock() + skew
+            request.method, request.path, list(request.query.items()), self.clock() + skew
         )
         parcel = Parcel(answer.status, answer.body, {**used, **answer.headers})
         return parcel if answer.error else self._damaged(parcel, layout, hits)
@@ -189,5 +195,4 @@ class Exchange:
     def _note(
         self, visit: Request, status: int = 0, weight: int = 0, *, refused: bool = False
     ) -> None:
-        with self._lock:
-            self._log.append(replace(visit, status=status, weight=weight, refused=refused))
+        self.log.add(replace(visit, status=status, weight=weight, refused=refused))

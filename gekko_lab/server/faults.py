@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
@@ -40,6 +40,10 @@ Kind = Literal[
     "shift_rows",
     "nan_rows",
     "clock_skew",
+]
+"""What may happen to a request."""
+
+StreamKind = Literal[
     "stream_close",
     "stream_abort",
     "stream_garbage",
@@ -48,9 +52,11 @@ Kind = Literal[
     "stream_shutdown",
     "stream_restart",
 ]
+"""What may happen to a message on a WebSocket connection."""
 
 _SUBJECTS = get_args(Subject)
 _CHANNELS = get_args(ChannelSubject)
+_STREAM_KINDS = frozenset(get_args(StreamKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +146,7 @@ class Fault:
         "@kline_1m", or the whole name, such as "btcusdt@trade"; None for all.
     """
 
-    kind: Kind
+    kind: Kind | StreamKind
     path: str | None = "candles"
     symbol: str | None = None
     every: int = 1
@@ -150,8 +156,9 @@ class Fault:
     stream: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {get_args(Kind)}")
+        kinds = (*get_args(Kind), *get_args(StreamKind))
+        if self.kind not in kinds:
+            raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {kinds}")
         if not (self.path is None or self.path.startswith("/") or self.path in _SUBJECTS):
             raise InvalidArgument(
                 f"path={self.path!r} is neither one of {_SUBJECTS} nor a path, which begins with /"
@@ -170,7 +177,7 @@ class Fault:
     @property
     def streams(self) -> bool:
         """Whether it is a fault of streams, which no request meets."""
-        return self.kind.startswith("stream_")
+        return self.kind in _STREAM_KINDS
 
     def fits(self, path: str, asked: Asked) -> bool:
         """Tell whether a request is of the kind that meets this fault."""
@@ -200,12 +207,28 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Entry:
+class Entry:
+    """A fault that is being committed.
+
+    Attributes
+    ----------
+    id : int
+        Its number, counted from 0 since all were cleared.
+    fault : Fault
+        The failure.
+    seen : int
+        How many requests or messages fitted.
+    hits : int
+        How many of them met it.
+    """
+
+    id: int
     fault: Fault
     seen: int = 0
     hits: int = 0
 
     def meets(self, *, fits: bool) -> bool:
+        """Count one that fits, or doesn't, and tell whether the fault is committed on it."""
         if not fits:
             return False
         self.seen += 1
@@ -228,25 +251,48 @@ class Faults:
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
+        self._next = 0
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
         """Commit this failure from the next request on."""
+        self.enter(fault)
+
+    def enter(self, *faults: Fault) -> list[Entry]:
+        """Commit these failures from the next request on, and give how they are kept."""
         with self._lock:
-            self._entries.append(_Entry(fault))
+            added = [Entry(id_, fault) for id_, fault in enumerate(faults, self._next)]
+            self._entries += added
+            self._next += len(added)
+            return [replace(entry) for entry in added]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All that are being committed, and how often each has been met."""
+        with self._lock:
+            return [replace(entry) for entry in self._entries]
+
+    def remove(self, id_: int) -> bool:
+        """Commit one of them no longer; tell whether there was one of that number."""
+        with self._lock:
+            kept = [entry for entry in self._entries if entry.id != id_]
+            found = len(kept) < len(self._entries)
+            self._entries = kept
+            return found
 
     def clear(self) -> None:
         """Commit no failures any more."""
         with self._lock:
             self._entries.clear()
+            self._next = 0
 
     def meet(self, path: str, asked: Asked) -> list[tuple[Fault, random.Random]]:
         """Count a request and give the faults that it meets, each with its own chance."""
         with self._lock:
             return [
-                (entry.fault, random.Random(f"{self._seed}:{place}:{entry.hits}"))  # noqa: S311 (no secret)
-                for place, entry in enumerate(self._entries)
+                (entry.fault, random.Random(f"{self._seed}:{entry.id}:{entry.hits}"))  # noqa: S311 (no secret)
+                for entry in self._entries
                 if entry.meets(fits=entry.fault.fits(path, asked))
             ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TEXT = 0x1
+CLOSE = 0x8
 PING = 0x9
 PONG = 0xA
 

@@ -76,6 +76,11 @@ class Hub:
             return sorted(each.state for each in self._connections)
         return self.connections
 
+    @property
+    def told(self) -> int:
+        """The time up to which all streams have told what happened, milliseconds UTC."""
+        return self._told if self._connections else self.clock()
+
     def number(self) -> int:
         """Give the next connection's number."""
         self._count += 1
@@ -130,7 +135,7 @@ class Hub:
         """End all connections."""
         for connection in list(self._connections):
             if abruptly:
-                connection.abort()
+                connection.drop()
             else:
                 connection.close(GOING_AWAY)
 
@@ -224,6 +229,7 @@ class Hub:
             connection.shut_down(now, now + round(1000 * fault.amount(_NOTICE_S)))
             return True
         elif fault.kind == "stream_restart" and self.on_restart is not None:
+            self.close(abruptly=True)
             self.on_restart(fault.amount(0.0))
         return False
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
 from gekko_lab.market.spans import Span, merge, subtract
 from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
-from gekko_lab.server.aggregation import candles_from_trades, join_candles
+from gekko_lab.server.aggregation import candles_from_trades, join_candles, opens_of
 from gekko_lab.server.market import Bounded
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Schedule:
         self._exact = exact_quote_volume
         # A forming month is asked for again and again; its closed days and minutes stay the same.
         self._candles = lru_cache(maxsize=_KEPT)(self._ask)
+        self._minute = lru_cache(maxsize=_KEPT)(self._trades_of_minute)
 
     def span(self, symbol: str, now: int) -> Span:
         """Give the time in which the symbol can have data as of `now`, which is included."""
@@ -171,6 +173,18 @@ class Schedule:
     def _ask(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
         return self.market.candles(symbol, step, since, until, quote_volume=self._exact)
 
+    def _prints(self, symbol: str, span: Span) -> pl.DataFrame:
+        """Give the trades in a span; those of the minute that is forming are made once."""
+        minute = span.since // MINUTE
+        if minute != (span.until - 1) // MINUTE:
+            return self.market.trades(symbol, *span)
+        trades = self._minute(symbol, minute)
+        first, last = np.searchsorted(opens_of(trades), span).tolist()
+        return trades.slice(first, last - first)
+
+    def _trades_of_minute(self, symbol: str, minute: int) -> pl.DataFrame:
+        return self.market.trades(symbol, minute * MINUTE, (minute + 1) * MINUTE)
+
     def _stretch(
         self, symbol: str, span: Span, steps: Sequence[Timeframe]
     ) -> list[tuple[Timeframe | None, pl.DataFrame]]:
@@ -178,8 +192,7 @@ class Schedule:
         if span.since >= span.until:
             return []
         if not steps:
-            trades = self.market.trades(symbol, *span)
-            return [(None, candles_from_trades(trades, _SECOND))]
+            return [(None, candles_from_trades(self._prints(symbol, span), _SECOND))]
         step, *finer = steps
         first, last = step.ceil(span.since), step.floor(span.until)
         if first > last:  # within one candle

@@ -14,6 +14,8 @@ from aiohttp import web
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.server.addresses import ccxt_config, ccxt_urls
 from gekko_lab.server.books import Books
+from gekko_lab.server.clock import Clock
+from gekko_lab.server.control import Control
 from gekko_lab.server.dialects import ExchangeId, dialect_of, meter_of
 from gekko_lab.server.exchange import Exchange, Request
 from gekko_lab.server.faults import Faults
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from types import TracebackType
 
+    from gekko_lab.market.moments import TimeLike
     from gekko_lab.server.connections import Connected
     from gekko_lab.server.market import MarketData
+    from gekko_lab.server.request_log import RequestLog
     from gekko_lab.server.transport import Secret
 
 _LOOK_S = 0.2
@@ -56,10 +60,12 @@ class Server:
         host: str,
         port: int,
         tls: Secret | None = None,
+        control: Control | None = None,
     ) -> None:
         self.exchange = exchange
         self.faults = faults
         self._exchange = handler
+        self._control = control
         self._tls = secured(tls)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -80,6 +86,16 @@ class Server:
         return "ws" + self.url.removeprefix("http")
 
     @property
+    def clock(self) -> Callable[[], int]:
+        """The exchange's time; a `Clock` unless another was given."""
+        return self._exchange.clock
+
+    @property
+    def log(self) -> RequestLog:
+        """The requests so far, by cursors."""
+        return self._exchange.log
+
+    @property
     def requests(self) -> list[Request]:
         """The requests so far, in the order in which they were answered."""
         return self._exchange.requests
@@ -90,6 +106,15 @@ class Server:
         hub = self._hub
         return [] if hub is None else hub.connections
 
+    @property
+    def streamed_until(self) -> int | None:
+        """Up to when all streams have told what happened, milliseconds UTC; None without streams.
+
+        It is behind the clock where that is too fast for this machine.
+        """
+        hub = self._hub
+        return None if hub is None else hub.told
+
     def ccxt_urls(self) -> dict[str, Any]:
         """Give the `urls` for ccxt's class, so that no section reaches the real exchange."""
         return ccxt_urls(self.url, self.exchange)
@@ -98,11 +123,19 @@ class Server:
         """Give the constructor's configuration for ccxt's class: addresses and options."""
         return ccxt_config(self.url, self.exchange)
 
-    def wait(self) -> None:
-        """Block until the server is closed or Ctrl-C is pressed, which closes it."""
+    def wait(self) -> bool:
+        """Block until the server is closed or Ctrl-C is pressed, which closes it.
+
+        Returns
+        -------
+        bool
+            Whether Ctrl-C was pressed.
+        """
         with self, contextlib.suppress(KeyboardInterrupt):
             while self._thread.is_alive():
                 time.sleep(_LOOK_S)  # unlike a lock, it leaves nothing held when interrupted
+            return False
+        return True
 
     def restart(
         self, *, down_s: float = 0.0, notice_s: float | None = None, wait: bool = True
@@ -135,11 +168,15 @@ class Server:
 
     def close(self) -> None:
         """Stop listening and end all connections; once is enough, twice does no harm."""
+        self.end()
+        self._thread.join()
+
+    def end(self) -> None:
+        """Begin to close, without waiting for it."""
         self._closed = True
         if self._loop is not None and self._thread.is_alive():
             with contextlib.suppress(RuntimeError):  # the loop may close in between
                 self._loop.call_soon_threadsafe(self._end_turn)
-        self._thread.join()
 
     def __enter__(self) -> Self:
         return self
@@ -196,6 +233,8 @@ class Server:
         """Serve until the turn is over; give the port."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            if self._control is not None and self._control.wanted(request):
+                return await self._control.handle(request, self)
             return await self._exchange.handle(request, turn)
 
         server = web.Server(handle, handler_cancellation=True, access_log=None)
@@ -207,7 +246,8 @@ class Server:
             scheme = "http" if self._tls is None else "https"
             told, self._waiting = self._waiting, []
             for each in told:
-                each.set_result(f"{scheme}://{host}:{bound}")
+                name = f"[{host}]" if ":" in host else host
+                each.set_result(f"{scheme}://{name}:{bound}")
             if not self._closed:
                 await turn.wait()
         finally:
@@ -236,6 +276,8 @@ def serve(
     *,
     exchange: ExchangeId = "binance",
     clock: Callable[[], int] | None = None,
+    start: TimeLike | None = None,
+    speed: float = 1.0,
     weight_limit: float | None = None,
     listed_since: Mapping[str, int] | None = None,
     outages: Iterable[tuple[int, int]] = (),
@@ -247,6 +289,7 @@ def serve(
     limit_clock: Callable[[], float] = time.time,
     seed: int = 0,
     tls: Secret | None = None,
+    control_token: str | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> Server:
@@ -262,8 +305,13 @@ def serve(
     exchange
         Whose protocol it speaks, by ccxt's id: "binance", "coinbaseexchange" or "kraken".
     clock
-        The exchange's time, milliseconds UTC; the wall clock by default. Nothing later is served,
-        and the last candle is the one that is forming.
+        The exchange's time, milliseconds UTC, such as a `Clock`; by default one of `start` and
+        `speed`. Nothing later is served, and the last candle is the one that is forming.
+    start
+        When the exchange's time begins, such as "2024-01-01"; by default now.
+    speed
+        How many seconds of the exchange's time go by in a second. Limits, Retry-After and the
+        request log stay in real time.
     weight_limit
         What an address may use; None counts without refusing. Binance: request weight in a minute
         (officially 6000); more is answered with 429, then 418. Coinbase Exchange: requests in a
@@ -292,6 +340,9 @@ def serve(
         Decides which rows a fault loses, doubles or shuffles.
     tls
         Certificate and key, as files or as a context, to be served by https and wss.
+    control_token
+        What the control API, below `/_gekko_lab/`, must be shown; by default it is open to this
+        machine, and off where `host` lets others in.
     host, port
         Where to listen; port 0 takes a free one.
 
@@ -303,7 +354,7 @@ def serve(
     Raises
     ------
     InvalidArgument
-        When the exchange's protocol isn't known.
+        When the exchange's protocol isn't known, or a clock comes with `start` or `speed`.
     OSError
         When the port is taken.
 
@@ -315,12 +366,15 @@ def serve(
         raise InvalidArgument(
             f"exchange={exchange!r} can't be served: choose one of {get_args(ExchangeId)}"
         )
+    if clock is not None and (start is not None or speed != 1):
+        raise InvalidArgument("clock comes with start or speed: give Clock(start, speed=…) alone")
     schedule = Schedule(
         market,
         listed_since=listed_since,
         outages=outages,
         exact_quote_volume=exact_quote_volume,
     )
+    books = Books(market, schedule)
     dialect = dialect_of(
         exchange,
         market.rules,
@@ -329,21 +383,20 @@ def serve(
         page_limit=page_limit,
         weight_limit=weight_limit,
         hours_between=hours_between,
-        books=Books(market, schedule),
+        books=books,
     )
     meter = meter_of(exchange, weight_limit, limit_clock, refusals_before_ban=refusals_before_ban)
     faults = Faults(seed)
-    time_of = clock or _wall_clock
+    time_of = clock or Clock(start, speed=speed)
     sockets = None
     if exchange == "binance":
-        names = StreamNames(market.rules, schedule, Books(market, schedule))
+        names = StreamNames(market.rules, schedule, books)
         limited = weight_limit is not None
         sockets = Sockets(Hub(names, faults, time_of), dialect, limited=limited)
     handler = Exchange(
         dialect, faults, meter, clock=time_of, limit_clock=limit_clock, sockets=sockets
     )
-    return Server(handler, faults, exchange=exchange, host=host, port=port, tls=tls)
-
-
-def _wall_clock() -> int:
-    return time.time_ns() // 1_000_000
+    control = Control(market, host=host, token=control_token)
+    return Server(
+        handler, faults, exchange=exchange, host=host, port=port, tls=tls, control=control
+    )

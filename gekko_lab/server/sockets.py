@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import WSMsgType, web
 
-from gekko_lab.server.connections import POLICY, Connection
+from gekko_lab.server.connections import NORMAL, POLICY, Connection
 from gekko_lab.server.framing import PONG, frame
 from gekko_lab.server.subscribing import MOST_STREAMS, reply_to
 
@@ -26,8 +26,8 @@ API_PATH = "/ws-api/v3"
 _RAW = ("/stream/ws", "/ws")  # the first is for clients that tell spot by the path
 _COMBINED = "/stream"
 _MOST_BYTES = 1 << 20
-_FAREWELL_S = 1.0
 _MOST_MESSAGES = 5  # a second
+_ENDS = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}
 
 _API = {
     "ping": "/api/v3/ping",
@@ -89,32 +89,33 @@ class Sockets:
             note(request.path, query, 400)
             return _refused(400, f"more than {MOST_STREAMS} streams")
         socket = web.WebSocketResponse(
-            compress=False, autoping=False, timeout=_FAREWELL_S, max_msg_size=_MOST_BYTES
+            compress=False, autoping=False, autoclose=False, max_msg_size=_MOST_BYTES
         )
-        await socket.prepare(request)
-        note(request.path, query, 101)
         connection = Connection(
             request,
-            socket,
             number=self.hub.number(),
             now=self.hub.clock(),
             combined=combined,
         )
         self.hub.add(connection)
         try:
+            # before the client knows: all that happens after its handshake is sent
             for name in names:
                 self.hub.subscribe(connection, name)
+            note(request.path, query, 101)
+            await socket.prepare(request)
+            connection.ready = True
             await self._listen(socket, connection, note)
         finally:
             self.hub.remove(connection)
-            connection.ended = True
+            connection.cut()
         return socket
 
     async def _listen(
         self, socket: web.WebSocketResponse, connection: Connection, note: Note
     ) -> None:
         times: deque[float] = deque(maxlen=_MOST_MESSAGES + 1)
-        async for message in socket:
+        while (message := await socket.receive()).type not in _ENDS:
             if message.type == WSMsgType.PONG:
                 connection.ponged()
             elif message.type == WSMsgType.PING:
@@ -124,8 +125,10 @@ class Sockets:
                 times.append(time.monotonic())
                 if self._limited and len(times) > _MOST_MESSAGES and times[-1] - times[0] < 1:
                     connection.close(POLICY, "Too many requests")
-                    return
-                self._answer(message.data, connection, note)
+                else:
+                    self._answer(message.data, connection, note)
+        if message.type == WSMsgType.CLOSE:
+            connection.close(message.data or NORMAL)  # the same goodbye; nothing if we began
 
     def _answer(self, text: str, connection: Connection, note: Note) -> None:
         now = self.hub.clock()

@@ -95,6 +95,7 @@ def run(*arguments, **variables):
         (("fetch",), "--chart FILE.html"),
         (("simulate",), "--volatility"),
         (("symbols",), "--format {csv,json,parquet}"),
+        (("serve",), "--fault rate_limited:candles:every=10"),
         (("init",), "usage: gekko-lab init"),
         (("info",), "usage: gekko-lab info"),
         (("warmup",), "usage: gekko-lab warmup"),

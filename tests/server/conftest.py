@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import socket
 from types import SimpleNamespace
 
+import aiohttp
 import ccxt
 import polars as pl
 import pytest
@@ -14,6 +17,7 @@ import requests
 from gekko_lab.frames.schemas import CANDLES, TIME
 from gekko_lab.market.rules import MarketRules
 from gekko_lab.server import FrameMarket, serve
+from gekko_lab.simulation import Parameters, SimulatedMarket
 
 MINUTE = 60_000
 START = 1_704_067_200_000  # 2024-01-01
@@ -150,3 +154,76 @@ def only_loopback(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", checked)
+
+
+class Listener:
+    """A WebSocket client that understands nothing but JSON."""
+
+    def __init__(self, socket):
+        self.socket = socket
+
+    async def say(self, method, *params, **more):
+        message = {
+            "method": method,
+            "id": 1,
+            **({"params": list(params)} if params else {}),
+            **more,
+        }
+        await self.socket.send_str(json.dumps(message))
+
+    async def ask(self, method, *params, **more):
+        """Give the answer, which has an id; other messages before it are lost."""
+        await self.say(method, *params, **more)
+        while "id" not in (message := await self.next()):
+            pass
+        return message
+
+    async def frame(self):
+        return await asyncio.wait_for(self.socket.receive(), 10)
+
+    async def next(self):
+        found = await self.frame()
+        assert found.type == aiohttp.WSMsgType.TEXT, found
+        return json.loads(found.data)
+
+    async def take(self, count):
+        return [await self.next() for _ in range(count)]
+
+    async def until(self, ready):
+        """Give all messages up to the first that is the one looked for."""
+        found = [await self.next()]
+        while not ready(found[-1]):
+            found.append(await self.next())
+        return found
+
+
+@pytest.fixture
+def listening():
+    """Connect to a path of a server, as an asynchronous context."""
+
+    @contextlib.asynccontextmanager
+    async def connect(server, path="/ws", **options):
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(server.ws_url + path, **options) as socket,
+        ):
+            yield Listener(socket)
+
+    return connect
+
+
+@pytest.fixture
+def eventually():
+    """Wait for what another thread does."""
+
+    async def wait(ready):
+        while not ready():  # noqa: ASYNC110 (threads set no events of this loop)
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """The simulated market, which has an order book."""
+    return SimulatedMarket(Parameters())

@@ -1,0 +1,157 @@
+"""The time of a served exchange: the wall clock, another moment, slower, faster or standing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.market.moments import read_time, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gekko_lab.market.moments import TimeLike
+
+_SPEEDS = (0.001, 1_000_000.0)
+_NANOSECONDS = 1_000_000  # in a millisecond
+
+
+class Clock:
+    """A clock that can be started anywhere, sped up, stopped and set forward; it never goes back.
+
+    Calling it gives milliseconds UTC. It may be changed from any thread.
+
+    Parameters
+    ----------
+    start
+        Where it begins, such as "2024-01-01" or "30d" (back from now); by default now.
+    speed
+        Seconds of it in a second, 0.001 to 1,000,000.
+    paused
+        Whether it stands until `resume` or `step`.
+    real
+        The time that goes by meanwhile, in nanoseconds.
+
+    Raises
+    ------
+    InvalidArgument
+        When `start` is no time or `speed` is out of range.
+
+    Examples
+    --------
+    >>> clock = Clock("2024-01-01", paused=True)
+    >>> clock.step(60_000)
+    >>> clock()
+    1704067260000
+    """
+
+    def __init__(
+        self,
+        start: TimeLike | None = None,
+        *,
+        speed: float = 1.0,
+        paused: bool = False,
+        real: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._real = real
+        self._lock = threading.Lock()
+        self._speed = check_speed(speed)
+        self._paused = paused
+        self._since = real()  # the real moment from which it runs like this
+        now = self._since // _NANOSECONDS
+        self._time = now if start is None else read_time(start, now=now, name="start")
+        self._told = self._time
+        if start is None:
+            self._since -= self._since % _NANOSECONDS
+
+    def __call__(self) -> int:
+        """Give the time, milliseconds UTC."""
+        with self._lock:
+            return self._now()
+
+    def __repr__(self) -> str:
+        state = "paused" if self._paused else f"at speed {self._speed:g}"
+        return f"<Clock {show_time(self())} {state}>"
+
+    @property
+    def speed(self) -> float:
+        """Seconds of this clock in a second while it isn't paused."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        checked = check_speed(speed)
+        with self._lock:
+            self._anchor(self._now())
+            self._speed = checked
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Stand still."""
+        with self._lock:
+            self._anchor(self._now())
+            self._paused = True
+
+    def resume(self) -> None:
+        """Go on from where it stands."""
+        with self._lock:
+            self._anchor(self._now())
+            self._paused = False
+
+    def step(self, milliseconds: int) -> None:
+        """Leap forward by so many milliseconds.
+
+        Raises
+        ------
+        InvalidArgument
+            When they are less than 0.
+        """
+        if milliseconds < 0:
+            raise InvalidArgument(f"a step of {milliseconds} ms goes back; give 0 or more")
+        with self._lock:
+            self._anchor(self._now() + milliseconds)
+
+    def go_to(self, moment: TimeLike) -> None:
+        """Leap forward to a moment.
+
+        Raises
+        ------
+        InvalidArgument
+            When it is over already, or no time.
+        """
+        wanted = read_time(moment, now=self._real() // _NANOSECONDS, name="time")
+        with self._lock:
+            now = self._now()
+            if wanted < now:
+                raise InvalidArgument(
+                    f"time={show_time(wanted)} is over: the clock is at {show_time(now)} and never "
+                    "goes back; serve anew to begin earlier"
+                )
+            self._anchor(wanted)
+
+    def _now(self) -> int:
+        if not self._paused:
+            gone = (self._real() - self._since) * self._speed
+            # the real clock may be set back, this one isn't
+            self._told = max(self._told, self._time + int(gone // _NANOSECONDS))
+        return self._told
+
+    def _anchor(self, moment: int) -> None:
+        self._time = self._told = moment
+        self._since = self._real()
+
+
+def check_speed(speed: float) -> float:
+    """Give a speed back that a clock can have, or raise `InvalidArgument`."""
+    if isinstance(speed, bool) or not isinstance(speed, int | float):
+        raise InvalidType(f"speed={speed!r} is a {type(speed).__name__}: give a number such as 60")
+    least, most = _SPEEDS
+    if not least <= speed <= most:
+        raise InvalidArgument(f"speed={speed}: give {least:g} to {most:,.0f}, or pause the clock")
+    return float(speed)
