@@ -93,9 +93,8 @@ class Buffer(Generic[Piece]):
     def put_first(self, piece: Piece) -> None:
         """Add a piece that is handed out next, even while others are held."""
         with self._changed:
-            if not self.closed:
-                self._urgent.append(piece)
-                self._wake()
+            self._urgent.append(piece)
+            self._wake()
 
     def oldest(self) -> Piece | None:
         """Give the piece that waits longest."""
@@ -131,6 +130,13 @@ class Buffer(Generic[Piece]):
     async def take_urgent_soon(self) -> list[Piece]:
         """Give what `take_urgent` gives, to a task of any loop."""
         await self._sleep(lambda: bool(self._urgent) or not self.held)
+        with self._changed:
+            return self._urgent_taken()
+
+    def urgent_now(self) -> list[Piece]:
+        """Give what is urgent, without waiting."""
+        if not self._urgent:
+            return []
         with self._changed:
             return self._urgent_taken()
 

@@ -149,16 +149,17 @@ class Assembler:
             gaps += missed
         tables = [table for table in tables if not table.frame.is_empty()]
         tables.sort(key=lambda t: (_ORDER[t.kind], self._place.get(t.symbol, 0)))
-        numbers = self._numbers(
-            [np.array(places, dtype=np.int64), *(self._keys(table) for table in tables)]
-        )
-        for gap, number in zip(gaps, numbers[0].tolist(), strict=True):
+        ahead = sum(table.kind == "candle" for table in tables)
+        keys = [self._keys(table) for table in tables]
+        keys.insert(ahead, np.array(places, dtype=np.int64))
+        numbers = self._numbers(keys)
+        for gap, number in zip(gaps, numbers.pop(ahead).tolist(), strict=True):
             force_setattr(gap, "sequence", number)
         parts = [
             Part(table.kind, table.symbol, self._stamped(table, rows, received_us))
-            for table, rows in zip(tables, numbers[1:], strict=True)
+            for table, rows in zip(tables, numbers, strict=True)
         ]
-        count = sum(map(len, numbers))
+        count = len(gaps) + sum(map(len, numbers))
         return Piece(self._channel.exchange, self._timeframe, gaps, parts, count)
 
     def _stamped(self, table: Table, numbers: NDArray[np.int64], received_us: int) -> pl.DataFrame:

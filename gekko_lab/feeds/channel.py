@@ -85,7 +85,7 @@ class Batch:
     events : sequence of Event
         In the order of delivery; their `sequence` is set by the feed.
     tables : sequence of Table
-        Merged by exchange time, at the same time in the order: gaps, candles (at their close),
+        Merged by exchange time, at the same time in the order: candles (at their close), gaps,
         trades, order books, tickers, each by the order of the channel's symbols.
     clock_us : int or None
         Exchange time that all symbols have reached.

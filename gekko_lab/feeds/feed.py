@@ -104,6 +104,7 @@ class Feed(Telling):
         self._meter = Meter(clock.monotonic, clocked=channel.clocked)
         self._state: FeedState = "new"
         self._before_pause: FeedState = "new"
+        self._ending: FeedState = "ended"
         self._assembler = Assembler(channel, self.kinds)
         self._late = 0
         self._error: BaseException | None = None
@@ -139,7 +140,7 @@ class Feed(Telling):
             self._flowing.set()
             context = copy_context()
             running: Future[None] = Future()
-            self._begin_telling(context, partial(_when_both, running, self._finished))
+            self._begin_telling(context, partial(self._finish, running))
             self._put_first(self._change("starting"))
             loop_thread().spawn(self._run(running), context=context)
         return self
@@ -164,7 +165,7 @@ class Feed(Telling):
             if self._state == "new" or self._state in _ENDS:
                 return self._state == "new" or self._wait(timeout)
             self._check_process()
-            self._stopping = True
+            self._stopping, self._ending = True, "stopped"
             if drain:
                 self._continue()
             else:
@@ -196,8 +197,8 @@ class Feed(Telling):
         with self._lock:
             if self._state == "paused":
                 self._check_process()
-                self._continue()
                 self._put_first(self._change(self._before_pause))
+                self._continue()
                 loop_thread().call(self._proceed)
 
     def _halt(self) -> None:
@@ -284,10 +285,9 @@ class Feed(Telling):
                 )
         outlet = self._outlet()
         with self._lock:
-            if self._state in _ENDS:
+            if self._over:
                 outlet.buffer.close()
-            else:
-                self._readers.append(outlet)
+            self._readers.append(outlet)
         return Events(self, outlet, frozenset(kinds or (*self.kinds, "gap")))
 
     def begin_reading(self) -> bool:
@@ -302,7 +302,7 @@ class Feed(Telling):
     def end_reading(self, outlet: Outlet, *, started: bool) -> None:
         """Forget a reader; stop if it was the reason for running."""
         self._forget(outlet)
-        if started and not self._readers and not self.listeners():
+        if started and not (self._over or self._readers or self.listeners()):
             self.stop(0)
 
     def check_reading(self) -> None:
@@ -430,6 +430,9 @@ class Feed(Telling):
 
     def _change(self, state: FeedState) -> Piece:
         self._state = state
+        return self._state_piece(state)
+
+    def _state_piece(self, state: FeedState) -> Piece:
         now = self._clock.now_us()
         return self._of_itself(
             State(self.exchange, "", now, now, self._assembler.sequence, state, "")
@@ -443,13 +446,19 @@ class Feed(Telling):
             now = self._clock.now_us()
             error = Error(self.exchange, "", now, now, self._assembler.sequence, self._error)
             await self._put(self._of_itself(error))
-        with self._lock:
-            told = self._state == "stopped"
-            ending: FeedState = "stopped" if self._stopping else "ended"
-            last = self._change("failed" if self._error is not None else ending)
-        if not told:
-            await self._put(last)
+        self._ending = "stopped" if self._stopping else "ended"
+        if self._error is not None:
+            self._ending = "failed"
+        await self._put(self._state_piece(self._ending))
         await self._end_telling()
+
+    def _finish(self, running: Future[None]) -> None:
+        """Say that all is over, when the listeners are done and the channel is closed."""
+        running.add_done_callback(lambda _: self._finish_now())
+
+    def _finish_now(self) -> None:
+        self._state = self._ending
+        self._finished.set()
 
     def __iter__(self) -> Events:
         return self.events()
@@ -485,11 +494,6 @@ class Feed(Telling):
             f"<Feed of {self.exchange} {symbols}: {', '.join(self.kinds)}; {self._state}, "
             f"{self._meter.events:,} events>"
         )
-
-
-def _when_both(running: Future[None], finished: threading.Event) -> None:
-    """Say that all is over when the listeners are done and the channel is closed."""
-    running.add_done_callback(lambda _: finished.set())
 
 
 async def _following(batches: AsyncGenerator[Batch, None]) -> Batch | None:

@@ -59,7 +59,9 @@ class Events:
                 if not self._outlet.interrupted:
                     for event in self._ready:
                         return event
-                if not self._refill(self._outlet.buffer.take()):
+                if self._outlet.paused:
+                    self._refill(self._outlet.buffer.take_urgent())
+                elif not self._refill(self._outlet.buffer.take()):
                     break
         except BaseException:
             self.close()  # a traceback that is kept would hold the feed back
@@ -77,7 +79,9 @@ class Events:
                 for event in self._ready:
                     return event
             await asyncio.sleep(0)  # a loop whose reader never waits would do nothing else
-            if not self._refill(await self._outlet.buffer.take_soon()):
+            if self._outlet.paused:
+                self._refill(await self._outlet.buffer.take_urgent_soon())
+            elif not self._refill(await self._outlet.buffer.take_soon()):
                 break
         self._end()
         raise StopAsyncIteration

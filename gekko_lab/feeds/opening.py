@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gekko_lab.errors import InvalidArgument, NotInLog, UnknownTimeframe, UnsupportedBySource
+from gekko_lab.errors import (
+    InvalidArgument,
+    InvalidRange,
+    NotInLog,
+    UnknownTimeframe,
+    UnsupportedBySource,
+)
 from gekko_lab.feeds.live import LiveChannel
 from gekko_lab.feeds.played import Played
 from gekko_lab.feeds.recorded import LogTimeline
@@ -145,10 +151,10 @@ def _range(
     """Give begin and end in microseconds; no begin means now."""
     begin = first if since is None else read_time(since, now=now)
     end = last if until is None else read_time(until, now=now, name="until")
-    if until is not None or since is not None:
-        check_order(now if begin is None else begin, end)
     if begin is not None and begin >= last:
-        raise InvalidArgument(
+        raise InvalidRange(
             f"since ({show_time(begin)}) lies after the last event ({show_time(last)})"
         )
+    if until is not None or since is not None:
+        check_order(now if begin is None else begin, end)
     return None if begin is None else begin * 1000, end * 1000

@@ -48,6 +48,11 @@ class Outlet:
         self._lost: Gap | None = None
         self._losing = threading.Lock()
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is to be told for now."""
+        return self.interrupted and not self.discarded
+
     def hold(self) -> None:
         """Let nothing be told."""
         self.buffer.hold()
@@ -62,21 +67,25 @@ class Outlet:
         """Let nothing be told any more but a last piece."""
         self.interrupted = self.discarded = True
         self.buffer.discard()
-        self.buffer.put_first(last)
         self.buffer.close()
+        self.buffer.put_first(last)
 
     def wait(self, tell: Callable[[Piece], object]) -> bool:
         """Wait while nothing is to be told but what is urgent; tell whether it goes on then."""
-        while self.interrupted and not self.discarded:
+        while self.paused:
             for piece in self.buffer.take_urgent():
                 tell(piece)
+        for piece in self.buffer.urgent_now():  # what was said while it went on
+            tell(piece)
         return not self.discarded
 
     async def wait_soon(self, tell: Callable[[Piece], Awaitable[object]]) -> bool:
         """Wait as `wait` does, in a loop."""
-        while self.interrupted and not self.discarded:
+        while self.paused:
             for piece in await self.buffer.take_urgent_soon():
                 await tell(piece)
+        for piece in self.buffer.urgent_now():
+            await tell(piece)
         return not self.discarded
 
     def _drop(self, piece: Piece) -> None:

@@ -20,7 +20,6 @@ ROWS: Final = 65_536
 """About how many rows are told at once."""
 
 _SECOND: Final = 1_000_000
-_FIRST_SPAN: Final = 10 * _SECOND
 _LONGEST_SPAN: Final = 366 * 86_400 * _SECOND
 
 
@@ -106,7 +105,7 @@ class Played:
         warmup = await in_thread(self._timeline.warmup, begin)
         if warmup is not None:
             yield warmup
-        span = _FIRST_SPAN
+        span = _SECOND
         end = self._end(begin, span)
         loading = asyncio.ensure_future(in_thread(self._timeline.load, begin, end))
         try:
@@ -128,8 +127,8 @@ class Played:
 
 def _fitting(span: int, rows: int) -> int:
     """Give a span that holds about the right number of rows, after one that held so many."""
-    if rows > 2 * ROWS:
-        return max(_SECOND, span // 2 // _SECOND * _SECOND)
+    if rows > ROWS:
+        return max(_SECOND, span * ROWS // rows // _SECOND * _SECOND)
     if rows < ROWS // 2:
         return min(_LONGEST_SPAN, span * (8 if rows < ROWS // 16 else 2))
     return span

@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
 from gekko_lab.events.columns import STREAMS, to_rows
@@ -29,8 +30,9 @@ class _Tail:
         self.events: deque[Event] = deque(maxlen=keep)
 
     def add(self, rows: pl.DataFrame) -> None:
-        # A slice would hold all the memory that it was cut from.
-        self.frames.append(rows if rows.height <= self.keep else rows.tail(self.keep).clone())
+        if rows.height > self.keep:  # copied, as a slice would hold all that it was cut from
+            rows = rows[np.arange(rows.height - self.keep, rows.height)]
+        self.frames.append(rows)
         self.height += self.frames[-1].height
         while self.height - self.frames[0].height >= self.keep:
             self.height -= self.frames.popleft().height

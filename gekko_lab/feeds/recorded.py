@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from gekko_lab.datalog.finding import find_store
+from gekko_lab.errors import NotInLog
 from gekko_lab.events.columns import SCHEMAS
 from gekko_lab.events.types import Gap
 from gekko_lab.feeds.channel import Batch, Table
@@ -62,9 +63,9 @@ class FrameTimeline:
         self._tables = [(table, row_times(table.kind, table.frame, width)) for table in tables]
 
     def span_us(self) -> tuple[int, int]:
-        """Give the time of the first row, and that after the last one."""
-        times = [(int(times[0]), int(times[-1])) for _, times in self._tables]
-        return min(first for first, _ in times), max(last for _, last in times) + 1
+        """Give the time of the first row, and that after the last one is told."""
+        first = min(int(t.frame["timestamp"].to_physical()[0]) for t, _ in self._tables)
+        return first, max(int(times[-1]) for _, times in self._tables) + 1
 
     def warmup(self, since_us: int) -> Batch | None:
         """Give the trades of the candles that are open at a time."""
@@ -99,6 +100,14 @@ def _between(
 ) -> pl.DataFrame:
     first, end = np.searchsorted(times, [since, until]).tolist()
     return frame[first:end]
+
+
+def _held(name: str, identity: str, symbol: str, timeframe: str | None) -> Store | None:
+    try:
+        store = find_store(name, identity, symbol, timeframe)
+    except NotInLog:
+        return None
+    return store if store.ledger().held else None
 
 
 class LogTimeline:
@@ -137,16 +146,17 @@ class LogTimeline:
                 timeframe = str(width) if kind == "candle" else None
                 if kind not in self._kinds or (kind == "candle" and width is None):
                     continue
-                store = find_store(name, source.identity, symbol, timeframe)
-                if store.ledger().held:
-                    self._stores[kind, symbol] = store
-                    continue
-                trades = find_store("trades", source.identity, symbol, None)
-                if kind == "candle" and trades.ledger().held:
-                    builds.append(symbol)
-                    self._stores["trade", symbol] = trades
-                else:
+                store = _held(name, source.identity, symbol, timeframe)
+                if store is None and kind == "candle":
+                    trades = _held("trades", source.identity, symbol, None)
+                    if trades is not None:
+                        builds.append(symbol)
+                        self._stores["trade", symbol] = trades
+                        continue
+                if store is None:
                     self.absent.append(f"{name} of {symbol}")
+                else:
+                    self._stores[kind, symbol] = store
         self.builds = tuple(builds)
 
     def span_us(self) -> tuple[int, int]:

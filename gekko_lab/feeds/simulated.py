@@ -116,7 +116,10 @@ class SourceTimeline:
         times = range(-(-since // step) * step, until, step)
         if not times:
             return empty(ORDER_BOOK)
-        before = self._source.order_book(symbol, times[0] - step, self._depth)
+        begins = self._source.oldest_trade(symbol, times[0] - step)
+        before = empty(ORDER_BOOK)
+        if begins is None:
+            before = self._source.order_book(symbol, times[0] - step, self._depth)
         frames = [empty(ORDER_BOOK)]
         for time in times:
             book = self._source.order_book(symbol, time, self._depth)

@@ -163,7 +163,8 @@ def replay(
         A frame of trades, candles, order books or tickers (polars or pandas), a list of such, a
         mapping of them by symbol, or the name of an exchange in the data log, such as "binance".
     symbols
-        The markets of the data log; of a frame without a column `symbol`, its market.
+        The markets of the data log; of a frame without a column `symbol`, its market; of one with
+        that column, those that are played. What happens at the same time comes in their order.
     kinds
         Some of "trade", "candle", "order_book", "ticker"; by default those of the frames, or
         trades from the data log. "candle" of frames with trades alone builds candles.

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from gekko_lab.errors import DataError, InvalidArgument
+from gekko_lab.errors import DataError, InvalidArgument, UnknownSymbol
 from gekko_lab.events.columns import SCHEMAS
 from gekko_lab.feeds.channel import Table
 from gekko_lab.frames.checks import check_candles, check_trades
 from gekko_lab.frames.convert import to_polars
 from gekko_lab.frames.schemas import SIDE, TIME
+from gekko_lab.market.suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,28 +55,36 @@ def read_tables(what: object, symbols: Sequence[str] | None) -> list[Table]:
     return tables
 
 
-def _frames(what: object, symbols: Sequence[str] | None) -> Iterator[tuple[str | None, object]]:
+def _frames(
+    what: object, symbols: Sequence[str] | None
+) -> Iterator[tuple[Sequence[str] | None, object]]:
+    """Give each frame with the symbols that it may be of."""
     if isinstance(what, Mapping):
         if symbols is not None:
             raise InvalidArgument("the mapping names the symbols: leave symbols out")
         for symbol, frames in what.items():
             for frame in frames if isinstance(frames, list | tuple) else [frames]:
-                yield str(symbol), frame
+                yield [str(symbol)], frame
         return
-    if symbols is not None and len(symbols) > 1:
-        raise InvalidArgument("several symbols need a mapping of frames, or a column 'symbol'")
     for frame in what if isinstance(what, list | tuple) else [what]:
-        yield None if symbols is None else symbols[0], frame
+        yield symbols, frame
 
 
-def _split(frame: object, symbol: str | None) -> Iterator[Table]:
+def _split(frame: object, symbols: Sequence[str] | None) -> Iterator[Table]:
     table = to_polars(frame)
     kind = _kind(table)
-    if symbol is not None:
-        yield Table(kind, symbol, _sound(table, kind, symbol))
-    elif "symbol" in table.columns:
-        for key, rows in table.partition_by("symbol", as_dict=True, maintain_order=True).items():
-            yield Table(kind, str(key[0]), _sound(rows, kind, str(key[0])))
+    if "symbol" in table.columns:
+        parts = table.partition_by("symbol", as_dict=True, maintain_order=True)
+        found = {str(key[0]): rows for key, rows in parts.items()}
+        for symbol in found if symbols is None else symbols:
+            if symbol not in found and not table.is_empty():
+                raise UnknownSymbol(
+                    f"the frame has no rows of {symbol!r}.{nearest(symbol, found)} "
+                    f"It has some of {', '.join(found)}"
+                )
+            yield Table(kind, symbol, _sound(found.get(symbol, table), kind, symbol))
+    elif symbols is not None and len(symbols) == 1:
+        yield Table(kind, symbols[0], _sound(table, kind, symbols[0]))
     else:
         raise InvalidArgument(
             "whose rows these are isn't told: name the market, as in replay(frame, 'BTC/USDT'), or "

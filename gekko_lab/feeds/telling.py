@@ -44,11 +44,12 @@ class Telling(Emitter):
         self._readers: list[Outlet] = []
         self._context: Context | None = None
         self._dropped = 0
+        self._over = False
         self._calls: tuple[int, bool, bool] = (-1, False, False)
 
     def _begin_telling(self, context: Context, ended: Callable[[], None]) -> None:
         with self._lock:
-            self._context = context
+            self._context, self._over = context, False
             self._heard = self._outlet()
             for listener in self._asynchronous():
                 self._serve(listener)
@@ -91,6 +92,7 @@ class Telling(Emitter):
     async def _end_telling(self) -> None:
         """Take nothing more, and wait for the coroutines, whose failures are still told."""
         with self._lock:
+            self._over = True
             served = dict(self._served)
             for outlet in [*self._readers, *served]:
                 outlet.buffer.close()
@@ -148,7 +150,7 @@ class Telling(Emitter):
 
     def _added(self, listener: Listener) -> None:
         with self._lock:
-            if listener.asynchronous and self._heard is not None and not self._heard.buffer.closed:
+            if listener.asynchronous and self._heard is not None and not self._over:
                 self._serve(listener)
 
     def _removed(self, listener: Listener) -> None:
