@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.feeds.feed import Feed
+    from gekko_lab.feeds.record_arrivals import recordings
     from gekko_lab.feeds.recorder import Recorder, record
     from gekko_lab.feeds.streaming import replay, stream
     from gekko_lab.fetching.candles import fetch
@@ -67,6 +68,7 @@ __all__ = [
     "realism_chart",
     "realism_report",
     "record",
+    "recordings",
     "replay",
     "resample",
     "simulate",
@@ -99,6 +101,7 @@ _HOMES = {
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
     "record": "gekko_lab.feeds.recorder",
+    "recordings": "gekko_lab.feeds.record_arrivals",
     "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
     "simulate": "gekko_lab.fetching.simulated_paths",

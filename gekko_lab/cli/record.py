@@ -1,4 +1,4 @@
-"""`gekko-lab record`: markets into the data log while they happen, with a table of how that goes."""
+"""`gekko-lab record`: markets into the data log while they happen, and a table of how it goes."""
 
 from __future__ import annotations
 

@@ -13,12 +13,13 @@ from gekko_lab.events.columns import SCHEMAS
 from gekko_lab.events.loop import in_thread
 from gekko_lab.events.types import Candle, Gap, OrderBook, State, Ticker, Trade
 from gekko_lab.feeds.assembly import Assembler
+from gekko_lab.feeds.record_arrivals import Arrivals, Head
 from gekko_lab.feeds.record_status import Pulse, Status
 from gekko_lab.feeds.record_tape import SeriesTape
 from gekko_lab.feeds.recorded import LOGGED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
     from gekko_lab.events.piece import Piece
     from gekko_lab.events.types import Event, MarketKind
@@ -83,6 +84,7 @@ class Lane:
         self._newest: dict[str, int] = {}
         self._books: dict[tuple[str, str], int] = {}
         self._writing = asyncio.Lock()
+        self._arrivals: Arrivals | None = None
 
     async def run(self, stop: asyncio.Event, *, resume: bool = False) -> None:
         """Record until the channel ends or somebody says stop.
@@ -103,7 +105,7 @@ class Lane:
         try:
             while (batch := await self._next(batches, stopping, flushing)) is not None:
                 await self._take(batch, assembler, channel)
-                if sum(map(len, self._tapes.values())) > _MOST_ROWS:
+                if sum(map(len, self._tapes.values())) > _MOST_ROWS or self._crowded:
                     await self._flush()
             if not stop.is_set():
                 self._end(channel)
@@ -121,6 +123,17 @@ class Lane:
         parameters = getattr(source, "parameters", None)
         if parameters is not None:
             about["parameters"] = repr(parameters)
+        if self._spec.arrivals:
+            self._arrivals = Arrivals(
+                Head(
+                    channel.exchange,
+                    source.identity,
+                    list(channel.symbols),
+                    list(self._spec.kinds),
+                    "" if channel.width is None else str(channel.width),
+                    self._clock.now_us(),
+                )
+            )
         for symbol in channel.symbols:
             self._state(symbol, "starting")
             for kind in self._spec.kinds:
@@ -133,6 +146,10 @@ class Lane:
                 self._series[kind, symbol] = Series(
                     LOGGED[kind], source, symbol, width, provenance=about
                 )
+
+    @property
+    def _crowded(self) -> bool:
+        return self._arrivals is not None and len(self._arrivals) > _MOST_ROWS
 
     async def _until(self, stop: asyncio.Event) -> None:
         deadline = self._spec.deadline
@@ -168,6 +185,8 @@ class Lane:
         if batch.warmup:
             self._warm(batch)
             return
+        if self._arrivals is not None:
+            self._arrivals.add(piece.events())
         self._take_rows(piece, now)
         for event in piece.single():
             if isinstance(event, State):
@@ -309,17 +328,28 @@ class Lane:
         async with self._writing:
             portions = [(key, tape.take()) for key, tape in self._tapes.items()]
             some = [(key, portion) for key, portion in portions if portion]
-            if some or sync:
-                await in_thread(self._write, some, sync=sync)
+            came = [] if self._arrivals is None else self._arrivals.take()
+            if some or came or sync:
+                await in_thread(self._write, some, came, sync=sync)
             for (_, symbol), portion in some:
                 self._counts[symbol].status.rows += len(portion)
             for symbol, counts in self._counts.items():
                 waiting = (len(tape) for (_, of), tape in self._tapes.items() if of == symbol)
                 counts.status.waiting = sum(waiting)
 
-    def _write(self, portions: list[tuple[tuple[MarketKind, str], Portion]], *, sync: bool) -> None:
+    def _write(
+        self,
+        portions: list[tuple[tuple[MarketKind, str], Portion]],
+        came: Sequence[Event],
+        *,
+        sync: bool,
+    ) -> None:
         for key, portion in portions:
             portion.keep(self._series[key])
+        if self._arrivals is not None:
+            self._arrivals.keep(came)
+            if sync:
+                self._arrivals.sync()
         if sync:
             for series in self._series.values():
                 series.sync()
@@ -331,6 +361,8 @@ class Lane:
             await in_thread(self._close_series)
 
     def _close_series(self) -> None:
+        if self._arrivals is not None:
+            self._arrivals.close()
         for series in self._series.values():
             with contextlib.suppress(DiskFull):  # it stays in the journal
                 series.fold()

@@ -45,6 +45,8 @@ class Spec:
         The range, in milliseconds; None for now, and for no end.
     deadline : float or None
         When to end by the clock of this machine, in seconds; for live markets.
+    arrivals : bool
+        Whether events are also kept as they came.
     """
 
     exchange: str | Source
@@ -55,6 +57,7 @@ class Spec:
     since: int | None = None
     until: int | None = None
     deadline: float | None = None
+    arrivals: bool = False
 
     @property
     def kinds(self) -> tuple[MarketKind, ...]:

@@ -200,6 +200,7 @@ def record(
     interval: Interval = "1s",
     depth: int = 20,
     transport: Transport = "auto",
+    arrivals: bool | None = None,
     n_jobs: int = 1,
     persistence: Persistence | None = None,
 ) -> Recorder:
@@ -211,9 +212,11 @@ def record(
     what was lost with a connection. So `fetch_trades` and `fetch` over the same time ask for what
     is missing and no more, and give one seamless series.
 
-    What the data log keeps of an event is its exchange time and values, in one series a market and
-    kind; `replay` gives the events of all of them by exchange time. When each was received is not
-    kept.
+    The data log keeps exchange time and values of each event, in one series a market and kind;
+    `replay("replay:…")` plays these by exchange time. That is just what a simulated feed tells, in
+    the same order and with the same numbers. A live feed tells things as they come: with
+    `arrivals`, a file beside the log keeps the order over all markets, when each event was
+    received, its number, gaps and states, and `replay` of that file tells the same events again.
 
     Parameters
     ----------
@@ -236,6 +239,9 @@ def record(
         Levels on each side of an order book.
     transport
         As in `stream`, for live markets.
+    arrivals
+        Whether events are also kept as they came, for a replay event by event; by default those of
+        live markets. `gekko_lab.recordings()` lists the files.
     n_jobs
         How many processes share the markets; -1 for one a processor. With 1, this one records, in
         the background. A process that dies is begun again, and the log lacks what it missed.
@@ -277,7 +283,8 @@ def record(
     specs = []
     for each in exchanges:
         named = labels[id(each)] or name_of(each)
-        spec = Spec(each, named, names, wanted, transport)
+        kept = is_live(find_source(each)) if arrivals is None else arrivals
+        spec = Spec(each, named, names, wanted, transport, arrivals=kept)
         specs.append(_timed(spec, duration, since, until, wanted))
     _check(specs)
     jobs = (os.cpu_count() or 1) if n_jobs < 0 else n_jobs

@@ -124,6 +124,19 @@ NOT_RECORDED = _schema(
 )
 """Half-open ranges of time that the data log does not hold of a recording."""
 
+RECORDINGS = _schema(
+    {
+        "exchange": pl.String,
+        "symbols": pl.String,
+        "kinds": pl.String,
+        "timeframe": pl.String,
+        "began": TIME,
+        "bytes": pl.Int64,
+        "file": pl.String,
+    }
+)
+"""Files of events as they came; symbols and kinds are joined by commas."""
+
 FEED_SERIES = _schema({"kind": pl.String, "symbol": pl.String, "events": pl.Int64, "last": TIME})
 """What a feed has told of each kind and symbol, and the exchange time of the last event."""
 
