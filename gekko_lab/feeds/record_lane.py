@@ -283,8 +283,8 @@ class Lane:
         for (kind, symbol), tape in self._tapes.items():
             if gap.symbol not in {symbol, ""}:
                 continue
-            spoilt = kind in {"trade", "candle"} and gap.subject == "trade"
-            if spoilt or gap.subject in {kind, "event"}:
+            spoilt = kind in {"trade", "candle"} and gap.subject in {"trade", kind}
+            if spoilt:
                 tape.lose(gap.since_us // 1000, -(-gap.until_us // 1000))
             if gap.subject == kind:
                 self._counts[symbol].status.gaps += 1
