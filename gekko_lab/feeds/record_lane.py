@@ -83,6 +83,7 @@ class Lane:
         self._series: dict[tuple[MarketKind, str], Series] = {}
         self._newest: dict[str, int] = {}
         self._books: dict[tuple[str, str], int] = {}
+        self._dated: dict[tuple[str, str], bool] = {}
         self._writing = asyncio.Lock()
         self._arrivals: Arrivals | None = None
 
@@ -234,10 +235,26 @@ class Lane:
         elif isinstance(event, Candle):
             self._tapes["candle", event.symbol].add((time, *_numbers(event)))
         elif isinstance(event, OrderBook):
-            self._snapshot("order_book", event.symbol, time, _levels(event, time))
+            if self._is_dated("order_book", event):
+                self._snapshot("order_book", event.symbol, time, _levels(event, time))
         elif isinstance(event, Ticker):
             quote = (time, event.bid, event.ask, event.last, event.volume)
-            self._snapshot("ticker", event.symbol, time, [quote])
+            if self._is_dated("ticker", event):
+                self._snapshot("ticker", event.symbol, time, [quote])
+
+    def _is_dated(self, kind: MarketKind, event: Event) -> bool:
+        """Tell whether a snapshot has the time that those of its market have.
+
+        Exchanges give some without one, such as the first book before a stream of them; these bear
+        the clock of this machine. They are only taken where none of the market has another time.
+        """
+        key = kind, event.symbol
+        before = self._dated.get(key)
+        dated = event.timestamp_us != event.received_us
+        self._dated[key] = dated or bool(before)
+        if dated and before is False:
+            self._books.pop(key, None)
+        return dated or before is False
 
     def _snapshot(
         self, kind: MarketKind, symbol: str, time: int, rows: Iterable[tuple[object, ...]]

@@ -10,6 +10,7 @@ from gekko_lab.errors import InvalidArgument
 from gekko_lab.feeds.opening import open_channel
 from gekko_lab.feeds.recorded import LOGGED
 from gekko_lab.market.spans import Span
+from gekko_lab.simulation import HORIZON
 from gekko_lab.sources.exchange_replay import ExchangeReplay
 from gekko_lab.sources.log_replay import LogReplay
 from gekko_lab.sources.registry import find_source
@@ -47,6 +48,8 @@ class Spec:
         When to end by the clock of this machine, in seconds; for live markets.
     arrivals : bool
         Whether events are also kept as they came.
+    began : int
+        When it was asked for, in milliseconds.
     """
 
     exchange: str | Source
@@ -58,6 +61,7 @@ class Spec:
     until: int | None = None
     deadline: float | None = None
     arrivals: bool = False
+    began: int = 0
 
     @property
     def kinds(self) -> tuple[MarketKind, ...]:
@@ -84,7 +88,7 @@ class Spec:
         begin = self.since
         if not is_live(source):
             if begin is None and source.foresees:
-                begin = clock.now_us() // 1000
+                begin = self._goes_on_at(source, clock) if resume else clock.now_us() // 1000
             elif begin is None:
                 begin = min(source.oldest_trade(symbol, 0) or 0 for symbol in self.symbols)
             elif resume:
@@ -100,8 +104,15 @@ class Spec:
         )
         return source, channel, None if channel.live else begin
 
+    def _goes_on_at(self, source: Source, clock: Clock) -> int:
+        """Give the time that a simulated market has reached that went on without us."""
+        speed = self.wanted.speed
+        if speed is None:
+            return self._first_missing(source, self.began)
+        return self.began + int((clock.now_us() // 1000 - self.began) * speed)
+
     def _first_missing(self, source: Source, since: int) -> int:
-        until = self.until if self.until is not None else source.now()
+        until = self.until if self.until is not None else HORIZON
         missing = [
             span.since
             for series in self.series(source)

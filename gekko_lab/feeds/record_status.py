@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, Literal
@@ -75,18 +76,22 @@ class Pulse:
 
     def __init__(self) -> None:
         self._counts: deque[tuple[float, int]] = deque(maxlen=_MOST_COUNTS)
+        self._using = threading.Lock()
 
     def beat(self, count: int) -> None:
         """Count some events that came now."""
         now = time.monotonic()
-        if self._counts and now - self._counts[-1][0] < _RATE_S / _MOST_COUNTS:
-            count += self._counts.pop()[1]
-        self._counts.append((now, count))
+        with self._using:
+            if self._counts and now - self._counts[-1][0] < _RATE_S / _MOST_COUNTS:
+                now, before = self._counts.pop()
+                count += before
+            self._counts.append((now, count))
 
     def rate(self) -> float:
         """Give the events a second of the last ten seconds."""
         begin = time.monotonic() - _RATE_S
-        recent = [(since, count) for since, count in self._counts if since >= begin]
+        with self._using:
+            recent = [(since, count) for since, count in self._counts if since >= begin]
         if not recent:
             return 0.0
         lasted = max(time.monotonic() - recent[0][0], 1.0)

@@ -65,10 +65,7 @@ class Recorder:
             self._hands = Crew(self._specs, WALL, patience)
         else:
             self._hands = Workers(_shares(self._specs, n_jobs), patience)
-        self._since = min(
-            (spec.since for spec in self._specs if spec.since is not None),
-            default=time.time_ns() // 1_000_000,
-        )
+        self._since = min(spec.began if spec.since is None else spec.since for spec in self._specs)
         self._stopped = False
         self._hands.start()
 
@@ -279,12 +276,12 @@ def record(
     exchanges: list[Any] = list(exchange) if several else [exchange]  # type: ignore[arg-type]
     if not exchanges:
         raise InvalidArgument("exchange=[]: name at least one")
-    labels = telling_names(exchanges)
+    labels, began = telling_names(exchanges), time.time_ns() // 1_000_000
     specs = []
     for each in exchanges:
         named = labels[id(each)] or name_of(each)
         kept = is_live(find_source(each)) if arrivals is None else arrivals
-        spec = Spec(each, named, names, wanted, transport, arrivals=kept)
+        spec = Spec(each, named, names, wanted, transport, arrivals=kept, began=began)
         specs.append(_timed(spec, duration, since, until, wanted))
     _check(specs)
     jobs = (os.cpu_count() or 1) if n_jobs < 0 else n_jobs

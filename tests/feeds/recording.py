@@ -19,7 +19,8 @@ class Script:
     interval_ms = 1000
     exchange = named = "scripted"
     identity = "scripted-1"
-    deadline = None
+    deadline = since = None
+    began = START
 
     def __init__(self, *channels, kinds=("trade",), begin=None, arrivals=False):
         self.channels, self.kinds = list(channels), kinds
