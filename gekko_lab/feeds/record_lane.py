@@ -318,10 +318,11 @@ class Lane:
             for tape in self._tapes.values():
                 tape.reach(clock_us // 1000)
             return
-        settled = clock_us // 1000 - max(_SETTLES_MS, channel.grace_us // 1000)
+        settles = max(_SETTLES_MS, channel.grace_us // 1000)
+        settled = clock_us // 1000 - settles
         for symbol, newest in self._newest.items():
             for tape in self._of_trades(symbol):
-                tape.reach(min(settled, newest))
+                tape.reach(min(newest, max(settled, newest - settles)))
 
     def _end(self, channel: Channel) -> None:
         for symbol in channel.symbols:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from tests.feeds.live import Clock, ids, listening, served, take, true_ids
-from tests.feeds.test_live import assert_true_book
 
 from gekko_lab.server import Fault, serve
+from tests.feeds.live import Clock, ids, listening, served, take, true_ids
+from tests.feeds.test_live import assert_true_book
 
 KINDS = {
     "stream_close": {},

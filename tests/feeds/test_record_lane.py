@@ -6,6 +6,7 @@ import asyncio
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 import gekko_lab
 from gekko_lab.datalog import Series, Span
@@ -70,6 +71,11 @@ class TestTradesOfLiveMarkets:
         begun = Batch(complete_from_us=clock(0))
         run(Script(live(begun, events(trade(5_000, 1), at=clock(6_000)))))
         assert kept("trades") == ([], [Span(0, 4_000)])
+
+    def test_are_as_old_as_newer_ones_say_where_the_clock_is_slow(self, data_dir):
+        begun = Batch(complete_from_us=clock(0))
+        run(Script(live(begun, events(trade(5_000, 1), trade(7_500, 2), at=clock(1_000)))))
+        assert kept("trades") == ([5_000], [Span(0, 5_500)])
 
     def test_are_not_held_while_the_clock_is_unknown(self, data_dir):
         begun = Batch(complete_from_us=clock(0))

@@ -157,8 +157,8 @@ class TestServedMarkets:
     def test_what_was_recorded_and_fetched_is_the_market_s_own(self, market, data_dir):
         with served(market, 20) as (server, now):
             config = {"enableRateLimit": False, **server.ccxt_config()}
-            source = gekko_lab.CcxtMarketData("binance", config=config)
             for _ in range(2):  # the second one begins after a while in which nobody recorded
+                source = gekko_lab.CcxtMarketData("binance", config=config)  # asks for the time
                 recorder = gekko_lab.record(source, SYMBOLS)
                 until(lambda r=recorder: r.status()["rows"].min() > 60, "some rows")
                 server.faults.add(Fault("stream_abort", stream="trades", count=2))
@@ -167,6 +167,7 @@ class TestServedMarkets:
                 assert recorder.status()["error"].to_list() == [None, None]
                 ended = now()
                 until(lambda end=ended: now() > end + 65_000, "another minute")
+            source = gekko_lab.CcxtMarketData("binance", config=config)
             assert gekko_lab.datalog.verify(exchange=source.identity).is_empty()
             for symbol in SYMBOLS:
                 self.check(source, market, symbol)
