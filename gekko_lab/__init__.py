@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gekko_lab.charts.candles import candle_chart
     from gekko_lab.charts.realism import realism_chart
     from gekko_lab.feeds.feed import Feed
+    from gekko_lab.feeds.record_arrivals import recordings
+    from gekko_lab.feeds.recorder import Recorder, record
     from gekko_lab.feeds.streaming import replay, stream
     from gekko_lab.fetching.candles import fetch
     from gekko_lab.fetching.job import Job
@@ -49,6 +51,7 @@ __all__ = [
     "ExchangeSimulator",
     "Feed",
     "Job",
+    "Recorder",
     "calibrate",
     "candle_chart",
     "candles_from_trades",
@@ -64,6 +67,8 @@ __all__ = [
     "plan",
     "realism_chart",
     "realism_report",
+    "record",
+    "recordings",
     "replay",
     "resample",
     "simulate",
@@ -81,6 +86,7 @@ _HOMES = {
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
     "Feed": "gekko_lab.feeds.feed",
     "Job": "gekko_lab.fetching.job",
+    "Recorder": "gekko_lab.feeds.recorder",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
@@ -94,6 +100,8 @@ _HOMES = {
     "plan": "gekko_lab.fetching.planning",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
+    "record": "gekko_lab.feeds.recorder",
+    "recordings": "gekko_lab.feeds.record_arrivals",
     "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
     "simulate": "gekko_lab.fetching.simulated_paths",

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import gekko_lab
-from gekko_lab.cli import many, serving
+from gekko_lab.cli import many, record, serving
 from gekko_lab.cli.output import FORMATS, check_target, write, write_chart
 from gekko_lab.errors import (
     DataError,
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_fetch(commands)
     many.add_commands(commands, _WAYS)
+    record.add_commands(commands)
     _add_simulate(commands)
     _add_symbols(commands)
     serving.add_command(commands)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.types import Event, FeedState
 
+_APART_S = 0.002
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -70,6 +72,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._down: set[object] = set()
         self._error: BaseException | None = None
+        self._told = 0.0
 
     def tell(self, event: Event) -> None:
         """Take one event."""
@@ -92,12 +95,20 @@ class Hub:
         self._wake.set()
 
     async def wait(self, seconds: float) -> None:
-        """Come back when there is something, or after so many seconds."""
+        """Come back when there is something, or after so many seconds.
+
+        What comes alone is told at once; what comes right behind it waits for two milliseconds and
+        is told together, as each telling costs more than an event.
+        """
+        loop = asyncio.get_running_loop()
         if not self._wake.is_set():
-            loop = asyncio.get_running_loop()
             alarm = loop.call_later(seconds, self._wake.set)
             await self._wake.wait()
             alarm.cancel()
+        early = self._told + _APART_S - loop.time()
+        if early > 0:
+            await asyncio.sleep(early)
+        self._told = loop.time()
         self._wake.clear()
 
     def take(self) -> Sequence[Batch]:

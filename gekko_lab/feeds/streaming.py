@@ -10,6 +10,7 @@ from gekko_lab.feeds.checking import (
     check_overflow,
     read_count,
     read_kinds,
+    read_speed,
     read_symbols,
     read_wanted,
 )
@@ -17,6 +18,8 @@ from gekko_lab.feeds.clock import WALL
 from gekko_lab.feeds.feed import BUFFER, KEEP, Feed
 from gekko_lab.feeds.opening import open_channel
 from gekko_lab.feeds.played import Played
+from gekko_lab.feeds.record_arrivals import is_recording, open_recording
+from gekko_lab.feeds.record_replay import Recorded
 from gekko_lab.feeds.recorded import FrameTimeline
 from gekko_lab.feeds.tables import read_tables
 from gekko_lab.frames.resample import find_timeframe
@@ -161,7 +164,8 @@ def replay(
     ----------
     what
         A frame of trades, candles, order books or tickers (polars or pandas), a list of such, a
-        mapping of them by symbol, or the name of an exchange in the data log, such as "binance".
+        mapping of them by symbol, the name of an exchange in the data log, such as "binance", or a
+        file that `recordings` lists, which tells the events of a recorder as they came.
     symbols
         The markets of the data log; of a frame without a column `symbol`, its market; of one with
         that column, those that are played. What happens at the same time comes in their order.
@@ -197,6 +201,16 @@ def replay(
     >>> max(candle.high for candle in feed) == hours["high"].max()
     True
     """
+    if is_recording(what):
+        if any(given is not None for given in (symbols, timeframe, since, until)):
+            raise InvalidArgument(
+                f"{what} is played as it was recorded: leave out symbols, timeframe, since and "
+                "until"
+            )
+        recording = open_recording(what)
+        recorded = Recorded(recording, speed=read_speed(speed), clock=clock or WALL)
+        kept = read_kinds(recording.head.kinds if kinds is None else kinds)
+        return Feed(recorded, kept, **_options(buffer, overflow, keep, clock))  # type: ignore[arg-type]
     if isinstance(what, str | Source):
         if symbols is None:
             raise InvalidArgument(

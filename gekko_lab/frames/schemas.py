@@ -94,6 +94,49 @@ def streamed(schema: Columns) -> pl.Schema:
     return _schema({"symbol": pl.String, **schema, "received": TIME, "sequence": pl.Int64})
 
 
+RECORDERS = _schema(
+    {
+        "exchange": pl.String,
+        "symbol": pl.String,
+        "state": pl.String,
+        "events": pl.Int64,
+        "events_per_second": pl.Float64,
+        "rows": pl.Int64,
+        "last_event": TIME,
+        "gaps": pl.Int64,
+        "restarts": pl.Int64,
+        "error": pl.String,
+        "worker": pl.Int64,
+        "pid": pl.Int64,
+    }
+)
+"""How the recording of each market is doing; last_event is by the clock of this machine."""
+
+NOT_RECORDED = _schema(
+    {
+        "kind": pl.String,
+        "exchange": pl.String,
+        "symbol": pl.String,
+        "timeframe": pl.String,
+        "since": TIME,
+        "until": TIME,
+    }
+)
+"""Half-open ranges of time that the data log does not hold of a recording."""
+
+RECORDINGS = _schema(
+    {
+        "exchange": pl.String,
+        "symbols": pl.String,
+        "kinds": pl.String,
+        "timeframe": pl.String,
+        "began": TIME,
+        "bytes": pl.Int64,
+        "file": pl.String,
+    }
+)
+"""Files of events as they came; symbols and kinds are joined by commas."""
+
 FEED_SERIES = _schema({"kind": pl.String, "symbol": pl.String, "events": pl.Int64, "last": TIME})
 """What a feed has told of each kind and symbol, and the exchange time of the last event."""
 
