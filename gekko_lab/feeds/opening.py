@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from gekko_lab.errors import (
     InvalidArgument,
@@ -18,9 +19,10 @@ from gekko_lab.feeds.simulated import BookSource, SourceTimeline
 from gekko_lab.fetching.asking import ask
 from gekko_lab.market.moments import check_order, read_time, show_time
 from gekko_lab.simulation import HORIZON
+from gekko_lab.sources.capabilities import capability
 from gekko_lab.sources.exchange_replay import ExchangeReplay
 from gekko_lab.sources.log_replay import LogReplay
-from gekko_lab.sources.registry import find_source
+from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from gekko_lab.feeds.live import Transport
     from gekko_lab.market.moments import TimeLike
     from gekko_lab.sources.source import Source
+
+_SIMULATOR: Final = "simulator"
 
 
 def open_channel(
@@ -120,8 +124,7 @@ def _logged(
     clock: Clock,
 ) -> Channel:
     """Give the channel of what the data log holds."""
-    dense = wanted.width is not None and _is_dense(source, symbols[0], wanted)
-    timeline = LogTimeline(source, symbols, wanted.kinds, wanted.width, dense=dense)
+    timeline = LogTimeline(source, symbols, wanted.kinds, wanted.width, dense=_is_dense(source))
     if timeline.absent:
         raise NotInLog(
             f"the data log holds no {' and no '.join(timeline.absent)} at {source.identity}; "
@@ -133,16 +136,10 @@ def _logged(
     return Played(timeline, since_us=first, until_us=last, speed=wanted.speed, clock=clock)
 
 
-def _is_dense(source: LogReplay, symbol: str, wanted: Wanted) -> bool:
-    """Tell whether the exchange that was logged has candles without trades."""
-    name = source.exchange.partition(":")[2]
-    try:
-        original = find_source(name)
-    except LookupError:  # an identity, whose exchange has another name
-        original = find_source(name.partition("-")[0]) if name.startswith("simulator-") else source
-    if wanted.width is None or isinstance(original, LogReplay):
-        return False
-    return original.paging(symbol, wanted.width).dense
+def _is_dense(source: LogReplay) -> bool:
+    """Tell whether the exchange that was logged is known to have every candle; it isn't asked."""
+    exchange = re.split("[:-]", source.exchange.removeprefix(REPLAY))[0]  # of a preset, an identity
+    return exchange == _SIMULATOR or capability(exchange).dense
 
 
 def _range(

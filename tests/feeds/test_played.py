@@ -180,6 +180,31 @@ def test_candles_of_the_log_are_replayed_and_what_it_lacks_is_a_gap():
     assert (events[3].reason, events[3].until.hour) == ("not_held", 5)
 
 
+@pytest.mark.parametrize(("exchange", "quiet"), [("binance", 1), ("kraken", 0)])
+def test_a_replay_of_the_log_asks_no_exchange(monkeypatch, exchange, quiet):
+    """Whether quiet minutes have candles is known of binance (yes) and kraken (no)."""
+    trades = gekko_lab.fetch_trades(
+        "simulator", "BTC/USDT", since="2024-01-01", until="2024-01-01T00:03"
+    )
+    first = trades["timestamp"][0].replace(second=0, microsecond=0)
+    minute = pl.lit(first) + pl.duration(minutes=1)
+    busy = trades.filter(
+        (pl.col("timestamp") < minute) | (pl.col("timestamp") >= minute + pl.duration(minutes=1))
+    )
+    since = int(first.timestamp() * 1000)
+    with gekko_lab.datalog.Series("trades", exchange, "BTC/USDT") as series:
+        span = gekko_lab.datalog.Span(since, since + 180_000)
+        series.append(busy, span, closed_until=span.until)
+
+    def ask(*_):
+        pytest.fail("the exchange was asked")
+
+    monkeypatch.setattr(gekko_lab.CcxtMarketData, "_with_markets", ask)
+    candles = list(gekko_lab.replay(exchange, "BTC/USDT", kinds="candle"))
+    assert [each.trade_count == 0 for each in candles].count(True) == quiet
+    assert len(candles) == 2 + quiet
+
+
 def test_a_recorded_exchange_can_be_streamed():
     hours = gekko_lab.fetch("simulator", "ETH/USDT", "1m", since="2024-01-01", limit=3)
     recorded = gekko_lab.ExchangeReplay({"ETH/USDT": hours})
