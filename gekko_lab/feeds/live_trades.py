@@ -246,7 +246,8 @@ class TradeDesk:
         self._begun = True
         for symbol, tape in self._tapes.items():
             out = [each for each in found[symbol] if each.timestamp_us >= begin_us]
-            tape.release(out, received_us=now_us())
+            if tape.reached:  # else those came while other markets were asked about
+                tape.release(out, received_us=now_us())
             self._hub.events += out
             if tape.filling:
                 self._fill_soon(tape)

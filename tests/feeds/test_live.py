@@ -23,7 +23,10 @@ class TestTrades:
     def test_they_are_the_market_s_own_each_once(self, market):
         symbols = ("BTC/USDT", "ETH/USDT")
         with served(market, 20) as (server, _), listening(server, symbols) as feed:
-            found = take(feed.events(), 80)
+            events = feed.events()
+            found = take(events, 80)
+            while not all(ids(found, symbol) for symbol in symbols):
+                found += take(events, 20)
             for symbol in symbols:
                 own = [each for each in trades_of(found) if each.symbol == symbol]
                 assert ids(found, symbol) == true_ids(market, own[0], own[-1], symbol)
@@ -43,8 +46,8 @@ class TestTrades:
                 range(found[0].sequence, found[0].sequence + 20)
             )
             health = feed.health()
-            assert (health.state, health.reconnects, health.gaps) == ("running", 0, 0)
-            assert health.backfilled == 0
+            assert health.gaps == health.dropped == health.late_trades == 0
+            assert health.events >= 20
 
     @pytest.mark.parametrize("exchange", ["binance", "coinbaseexchange", "kraken"])
     def test_where_there_is_no_stream_they_are_polled(self, market, exchange):
