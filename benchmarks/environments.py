@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 NAMES = (
     *("gekko_lab", "vectorbt", "numba", "synthetic_ohlcv", "polars", "pandas", "duckdb"),
-    *("feather", "delta"),
+    *("feather", "delta", "cryptofeed"),
 )
 
 _OURS = ["--constraints", str(ROOT / "requirements.txt"), str(ROOT)]

@@ -9,6 +9,7 @@ import datalog
 import fetch
 import imports
 import simulator
+import streams
 from races import OURS, RACES
 
 if TYPE_CHECKING:
@@ -129,6 +130,21 @@ def datalog_tables(result: dict[str, Any]) -> list[str]:
     return [_table(heads, rows), *notes, _versions_line(result)]
 
 
+def streams_tables(result: dict[str, Any]) -> list[str]:
+    """Give what a trade of a live stream costs each listener, and how late it is."""
+    medians, rounds = result["medians"], result["rounds"]
+    base = streams.CCXT
+    rows = []
+    for name, title in streams.TITLES.items():
+        each = [line[base]["cpu_us"] / line[name]["cpu_us"] for line in rounds]
+        mine = medians[name]
+        ratio = medians[base]["cpu_us"] / mine["cpu_us"]
+        late = [_times(mine[key] / medians[base][key]) for key in ("p50_ms", "p99_ms")]
+        rows.append([title, *map(_rounded, (ratio, min(each), max(each))), *late])
+    heads = ["trades in a second of CPU, ccxt.pro = 1", "median", "least", "most"]
+    return [_table([*heads, "latency, p50", "latency, p99"], rows)]
+
+
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
     if result["missing"]:
         yield f"Not to be had when this was measured: {'; '.join(result['missing'])}."
@@ -162,4 +178,5 @@ TABLES: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
     "imports": imports_tables,
     "simulator": simulator_tables,
     "datalog": datalog_tables,
+    "streams": streams_tables,
 }

@@ -15,6 +15,7 @@ import fetch
 import imports
 import report
 import simulator
+import streams
 from environments import NAMES, Environments
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 BEGIN, END = "<!-- results: written by run.py -->", "<!-- end of results -->"
-PARTS = ("fetch", "imports", "simulator", "datalog")
+PARTS = ("fetch", "imports", "simulator", "datalog", "streams")
 FOLDER = Path(tempfile.gettempdir(), "gekko-lab-benchmarks")
 
 
@@ -41,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write("simulator", result)
     if "datalog" in given.what:
         _write("datalog", datalog.measure(environments, given.log_rounds))
+    if "streams" in given.what:
+        _write("streams", streams.measure(environments, given.stream_rounds))
     text = _results()
     (RESULTS / "results.md").write_text(text, encoding="utf-8")
     _into_readme(text)
@@ -69,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--log-rounds", type=int, default=5, help="of the data log's works; default 5"
+    )
+    parser.add_argument(
+        "--stream-rounds", type=int, default=3, help="of listening to live streams; default 3"
     )
     parser.add_argument(
         "--share", type=float, default=1.0, help="of what is simulated, for a quick look; default 1"
