@@ -6,7 +6,8 @@ from gekko_lab.server.clock import Clock
 from gekko_lab.server.exchange import Request
 from gekko_lab.server.faults import Fault, Faults
 from gekko_lab.server.market import Bounded, FrameMarket, MarketData
-from gekko_lab.server.serving import Server, serve
+from gekko_lab.server.running import Server
+from gekko_lab.server.serving import serve
 
 __all__ = [
     "Bounded",

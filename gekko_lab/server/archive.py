@@ -20,8 +20,8 @@ from gekko_lab.server.exchange import Exchange
 from gekko_lab.server.exchange_info import market_id
 from gekko_lab.server.faults import Faults
 from gekko_lab.server.limits import Counter
+from gekko_lab.server.running import Server
 from gekko_lab.server.schedule import Schedule
-from gekko_lab.server.serving import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
