@@ -157,16 +157,19 @@ class TestServedMarkets:
     def test_what_was_recorded_and_fetched_is_the_market_s_own(self, market, data_dir):
         with served(market, 20) as (server, now):
             config = {"enableRateLimit": False, **server.ccxt_config()}
-            for _ in range(2):  # the second one begins after a while in which nobody recorded
+            for last in (
+                False,
+                True,
+            ):  # the second one begins after a while in which nobody recorded
                 source = gekko_lab.CcxtMarketData("binance", config=config)  # asks for the time
                 recorder = gekko_lab.record(source, SYMBOLS)
-                until(lambda r=recorder: r.status()["rows"].min() > 60, "some rows")
+                until(lambda r=recorder: r.status()["rows"].min() > 25, "some rows")
                 server.faults.add(Fault("stream_abort", stream="trades", count=2))
-                until(lambda r=recorder: r.status()["rows"].min() > 120, "more rows")
+                until(lambda r=recorder: r.status()["rows"].min() > 50, "more rows")
                 assert recorder.stop(TOO_LONG_S)
                 assert recorder.status()["error"].to_list() == [None, None]
                 ended = now()
-                until(lambda end=ended: now() > end + 65_000, "another minute")
+                until(lambda end=ended, ok=last: ok or now() > end + 61_000, "another minute")
             source = gekko_lab.CcxtMarketData("binance", config=config)
             assert gekko_lab.datalog.verify(exchange=source.identity).is_empty()
             for symbol in SYMBOLS:
@@ -195,7 +198,7 @@ class TestServedMarkets:
         assert frame["id"].cast(int).to_list() == truth["id"].to_list()
         names = ["timestamp", "side", "price", "amount"]
         assert frame.select(names).equals(truth.select(names))
-        assert frame.height > 20
+        assert frame.height > 15
 
     def test_books_and_tickers_are_kept_at_the_exchange_s_time(self, market, data_dir):
         with served(market, 5) as (server, now):
