@@ -113,7 +113,17 @@ _HOMES = {
 }
 
 
-_PACKAGES = {"datalog", "events", "frames", "limits", "market", "server", "simulation", "sources"}
+_PACKAGES = {
+    "datalog",
+    "events",
+    "feeds",
+    "frames",
+    "limits",
+    "market",
+    "server",
+    "simulation",
+    "sources",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -146,8 +147,35 @@ async def in_thread(
         if not loop.is_closed():
             loop.call_soon_threadsafe(_hand_over, done, outcome)
 
-    threading.Thread(target=work, name="gekko-lab-work", daemon=True).start()
+    _workers.do(work)
     return await outcome
+
+
+class _Workers:
+    """Daemon threads, as many as there were calls at once; each takes what comes next.
+
+    A new thread for each call would spread memory over all arenas of the allocator.
+    """
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._free = 0
+        self._counting = threading.Lock()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Call something in one of the threads."""
+        with self._counting:
+            self._free -= 1
+            if self._free < 0:
+                self._free += 1
+                threading.Thread(target=self._work, name="gekko-lab-work", daemon=True).start()
+        self._calls.put(work)
+
+    def _work(self) -> None:
+        while True:
+            self._calls.get()()
+            with self._counting:
+                self._free += 1
 
 
 def _hand_over(done: Future[Result], outcome: asyncio.Future[Result]) -> None:
@@ -172,11 +200,12 @@ def _settle(outcome: Future[Result], task: asyncio.Task[Result]) -> None:
 
 
 def _forget() -> None:
-    global _current, _beginning
-    _current, _beginning = None, threading.Lock()
+    global _current, _beginning, _workers
+    _current, _beginning, _workers = None, threading.Lock(), _Workers()
 
 
 _current: LoopThread | None = None
 _beginning = threading.Lock()
+_workers = _Workers()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)

@@ -11,9 +11,9 @@ keeps the buffers, counts, and tells listeners; a channel only says what happene
   in which they are to be delivered; one batch for all that came at once. The feed sets the
   sequence. `received_us` is when the message came in.
 - **Rows that lie in columns** are tables: `Batch(tables=[Table("trade", symbol, frame)])`, in the
-  schemas of `gekko_lab.frames.schemas`, ascending. Tables (and gaps) of one batch are merged by
-  exchange time. A table may have a column `received`; else `Batch.received_us` stands for all rows,
-  else the moment at which the feed took the batch.
+  schemas of `gekko_lab.frames.schemas`, ascending. Tables and gaps of one batch are merged by
+  exchange time; other events of it come before them. A table may have a column `received`; else
+  `Batch.received_us` stands for all rows, else the moment at which the feed took the batch.
 - **The clock**: `clock_us` is the exchange's time that all symbols have reached, so that candles
   close in quiet times. A live channel yields `Batch(clock_us=…)` at least once a second even when
   nothing comes (exchange time as estimated here, minus the usual delay); leave it None while the
@@ -41,8 +41,11 @@ keeps the buffers, counts, and tells listeners; a channel only says what happene
 - **The end**: return when there is nothing more, raise when the channel can't go on. The feed
   closes the generator (`aclose`) when it is stopped: release connections in `finally`. `batches`
   may be called again after that and begins anew.
-- **Pausing**: a channel with a clock of its own has `pause()` and `resume()`, called in the loop
-  thread; others are simply not read, and what they yield waits in the feed's buffer.
+- **Pausing**: a live channel is read on while its feed is paused; what it yields is counted, makes
+  candles, and waits in the buffers of the listeners. Others aren't read; one with a clock of its
+  own has `pause()` and `resume()`, which are called in the loop thread.
+- **Before the loop**: attributes are read in the thread of the caller, so they must not block.
+  Tests: `gekko_lab.feeds.feed.Feed(channel, kinds)` runs any channel.
 """
 
 from __future__ import annotations

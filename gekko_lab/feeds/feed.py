@@ -7,6 +7,7 @@ import os
 import threading
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gekko_lab.errors import InvalidArgument, Stopped
 from gekko_lab.events.loop import in_thread, loop_thread
 from gekko_lab.events.piece import Piece
-from gekko_lab.events.types import KINDS, PLURALS, Error, State
+from gekko_lab.events.types import KINDS, PLURALS, Error, Gap, State
 from gekko_lab.feeds.assembly import Assembler
-from gekko_lab.feeds.channel import Pausable
+from gekko_lab.feeds.channel import Batch, Pausable
 from gekko_lab.feeds.clock import WALL
 from gekko_lab.feeds.health import NO_COUNTS, Health, Meter
 from gekko_lab.feeds.iterating import Events
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.buffer import Overflow
     from gekko_lab.events.types import Event, FeedState
-    from gekko_lab.feeds.channel import Batch, Channel
+    from gekko_lab.feeds.channel import Channel
     from gekko_lab.feeds.clock import Clock
     from gekko_lab.feeds.outlet import Outlet
     from gekko_lab.settings import FrameKind
@@ -109,7 +110,7 @@ class Feed(Telling):
         self._late = 0
         self._error: BaseException | None = None
         self._stopping = False
-        self._reading: asyncio.Task[Batch | None] | None = None
+        self._reading: asyncio.Task[object] | None = None
         self._flowing = asyncio.Event()
         self._finished = threading.Event()
         self._process = os.getpid()
@@ -162,16 +163,19 @@ class Feed(Telling):
             Whether it has ended.
         """
         with self._lock:
-            if self._state == "new" or self._state in _ENDS:
-                return self._state == "new" or self._wait(timeout)
-            self._check_process()
-            self._stopping, self._ending = True, "stopped"
-            if drain:
-                self._continue()
-            else:
-                self._discard(self._change("stopped"))
-        loop_thread().call(self._leave)
-        return self._wait(timeout)
+            if self._state == "new":
+                return True
+            ending = self._state in _ENDS
+            if not ending:
+                self._check_process()
+                self._stopping, self._ending = True, "stopped"
+                if drain:
+                    self._continue()
+                else:
+                    self._discard(self._change("stopped"))
+        if not ending:
+            loop_thread().call(self._leave)
+        return self._wait(timeout)  # without the lock, which the end takes
 
     def _leave(self) -> None:
         self._flowing.set()
@@ -373,8 +377,7 @@ class Feed(Telling):
     async def _run(self, running: Future[None]) -> None:
         batches = self._channel.batches()
         try:
-            while (batch := await self._read(batches)) is not None:
-                await self._tell_batch(batch)
+            await self._tell_all(batches)
         except Exception as error:  # noqa: BLE001 (told, and raised by `wait`)
             self._error = error
         finally:
@@ -385,17 +388,33 @@ class Feed(Telling):
         await self._end()
         running.set_result(None)
 
-    async def _read(self, batches: AsyncGenerator[Batch, None]) -> Batch | None:
-        await self._flowing.wait()
-        if self._stopping:
-            return None
-        self._reading = asyncio.ensure_future(_following(batches))
-        await asyncio.wait([self._reading])
-        if self._reading.cancelled():
-            return None
-        return self._reading.result()
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    async def _tell_all(self, batches: AsyncGenerator[Batch, None]) -> None:
+        task = asyncio.current_task()
+        while not self._is_stopping():
+            self._reading = task  # what can be cancelled: what came is told to all or to none
+            try:
+                await self._flowing.wait()
+                batch = await anext(batches, None)
+            except asyncio.CancelledError:
+                if task is None or not self._is_stopping():
+                    raise
+                task.uncancel()
+                return
+            finally:
+                self._reading = None
+            if batch is None:
+                return
+            await self._tell_batch(batch)
 
     async def _tell_batch(self, batch: Batch) -> None:
+        alone = [event for event in batch.events if not isinstance(event, Gap)]
+        if batch.tables and alone:  # only gaps have a place among rows
+            await self._tell_batch(Batch(events=alone, received_us=batch.received_us))
+            gaps = [event for event in batch.events if isinstance(event, Gap)]
+            batch = replace(batch, events=gaps)
         now = self._clock.now_us()
         if sum(table.frame.height for table in batch.tables) > _FEW_ROWS:
             piece = await in_thread(self._assemble, batch, now)
@@ -417,7 +436,7 @@ class Feed(Telling):
             self._recent.add_rows(part)
         for event in piece.single():
             self._recent.add_event(event)
-        if any(outlet.single for outlet in self._outlets()):
+        if piece.parts and any(outlet.single for outlet in self._outlets()):
             piece.events()
         return piece
 
@@ -494,7 +513,3 @@ class Feed(Telling):
             f"<Feed of {self.exchange} {symbols}: {', '.join(self.kinds)}; {self._state}, "
             f"{self._meter.events:,} events>"
         )
-
-
-async def _following(batches: AsyncGenerator[Batch, None]) -> Batch | None:
-    return await anext(batches, None)

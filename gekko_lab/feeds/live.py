@@ -18,18 +18,19 @@ from gekko_lab.feeds.live_hub import Hub, Patience
 from gekko_lab.feeds.live_legs import Leg, QuoteDesk
 from gekko_lab.feeds.live_trades import TradeDesk
 from gekko_lab.fetching.asking import ask
+from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.sources.live import LiveSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Collection, Sequence
 
-    from gekko_lab.market.timeframe import Timeframe
     from gekko_lab.sources.live import StreamKind
     from gekko_lab.sources.source import Source
 
 Transport = Literal["auto", "websocket", "poll"]
 
 _QUOTES: Final[tuple[StreamKind, ...]] = ("order_book", "ticker")
+_MINUTE: Final = Timeframe.parse("1m")
 _TICK_S: Final = 0.25
 _GRACE_US: Final = 500_000
 
@@ -57,7 +58,8 @@ class LiveChannel:
     Raises
     ------
     UnsupportedBySource
-        When the source has no market of now.
+        When the source has no market of now, or counts the market's amounts in contracts of
+        unknown worth.
     """
 
     live = True
@@ -84,7 +86,8 @@ class LiveChannel:
         self.symbols = tuple(symbols)
         self.width = width if "candle" in kinds else None
         self.builds = self.symbols if self.width is not None else ()
-        self.dense = self.width is not None and _is_dense(source, self.symbols, self.width)
+        # asked for trades alone as well, since it refuses markets whose amounts nobody understands
+        self.dense = _is_dense(source, self.symbols, self.width or _MINUTE)
         self.counts = Counts()
         self._source, self._live_source = source, source
         self._kinds = frozenset(kinds)

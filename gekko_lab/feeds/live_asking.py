@@ -114,14 +114,35 @@ class ExchangeTime:
         return self.now_us() - delay
 
 
-def sound_page(source: Source, symbol: str, cursor: TradeCursor) -> TradePage:
-    """Ask for a page of trades; one that isn't sound is a bad answer."""
+def sound_page(source: Source, symbol: str, cursor: TradeCursor, *, counted: bool) -> TradePage:
+    """Ask for a page of trades; one that isn't sound is a bad answer.
+
+    Where ids follow each other, a page with a leap must be given twice: rows may have been lost at
+    one that is too wide for the source to wonder.
+    """
+    page = _page(source, symbol, cursor)
+    if counted and _leaps(page.frame, cursor):
+        again = _page(source, symbol, cursor)
+        if not again.frame["id"].head(page.frame.height).equals(page.frame["id"]):
+            raise BadResponse(
+                f"{source.exchange} gives other trades of {symbol} than a moment ago; try again"
+            )
+        return again
+    return page
+
+
+def _page(source: Source, symbol: str, cursor: TradeCursor) -> TradePage:
     page = source.trades(symbol, cursor, cursor.time + _AHEAD_MS)
     try:
         check_trades(page.frame)
     except DataError as error:
         raise BadResponse(f"{source.exchange} sent trades of {symbol}: {error}") from error
     return page
+
+
+def _leaps(frame: pl.DataFrame, cursor: TradeCursor) -> bool:
+    ids = [*([] if cursor.id is None else [int(cursor.id)]), *map(int, frame["id"].to_list())]
+    return bool(ids) and ids[-1] - ids[0] > len(ids) - 1
 
 
 def trades_of(frame: pl.DataFrame, exchange: str, symbol: str) -> Sequence[Trade]:

@@ -68,6 +68,11 @@ class Tape:
         """Whether a cursor from the last trade leads on in any case."""
         return self._rules.by_id
 
+    @property
+    def counted(self) -> bool:
+        """Whether ids follow each other."""
+        return self._rules.counted
+
     def take(self, trade: Trade, out: list[Event]) -> None:
         """Take a trade of the stream."""
         if self.filling:
@@ -141,8 +146,10 @@ class Tape:
         return asked and self.last is not None and trade.timestamp_us <= self.last.timestamp_us
 
     def _follows(self, trade: Trade) -> bool:
-        if self._rules.counted and self._number >= 0:
-            return _number(trade) == self._number + 1
+        if (
+            self._rules.counted
+        ):  # the first one of all has nothing to follow, so that it is asked for
+            return self.last is not None and _number(trade) == self._number + 1
         return self._joined
 
     def _continues(self, rows: Sequence[Trade], fresh: Trade) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -32,7 +33,7 @@ _SHORT: Final = 90
 
 _LAGS: Final = 8  # how often REST is asked for a trade that the stream has told already
 _LAG_S: Final = 0.25
-_STALE_US: Final = 5_000_000
+_ON_ITS_WAY_S: Final = 3.0
 _LONGEST_QUIET_S: Final = 300.0
 
 
@@ -159,15 +160,15 @@ class TradeDesk:
                         return
 
     async def _is_deaf(self, tape: Tape) -> bool:
-        before = tape.last
+        """Tell whether REST has trades that the stream doesn't tell even a little later."""
+        before, heard = tape.last, self._heard.get(tape.symbol)
         tape.filling = True
         self._fill_soon(tape)
         await self._fills[tape.symbol]
-        newest = tape.last
-        if newest is None or newest is before:
+        if tape.last is before:
             return False
-        streamed = self._heard.get(tape.symbol, 0.0) > time.monotonic() - self._patience.quiet_s
-        return not streamed and newest.timestamp_us < self._clock.now_us() - _STALE_US
+        await asyncio.sleep(min(self._patience.quiet_s, _ON_ITS_WAY_S))
+        return self._heard.get(tape.symbol) == heard
 
     def _fill_soon(self, tape: Tape) -> None:
         if tape.symbol not in self._fills:
@@ -205,7 +206,11 @@ class TradeDesk:
         lags = 0
         while True:
             page = await self._asking.until(
-                deadline_s, sound_page, self._asking.source, tape.symbol, cursor
+                deadline_s,
+                partial(sound_page, counted=tape.counted),
+                self._asking.source,
+                tape.symbol,
+                cursor,
             )
             rows = trades_of(page.frame, self._hub.exchange, tape.symbol)
             fresh = tape.fill(rows, told())

@@ -232,10 +232,15 @@ class CcxtStream:
     async def _watchdog(self) -> None:
         """Ping connections that say nothing, and end with one that stays silent."""
         alert = self._alertness
-        began = time.monotonic()
+        step = min(alert.ask_s, alert.silence_s) / _LOOKS
+        began = now = time.monotonic()
         while True:
-            await asyncio.sleep(min(alert.ask_s, alert.silence_s) / _LOOKS)
+            due = now + step
+            await asyncio.sleep(step)
             now = time.monotonic()
+            if now - due > step:  # we were the ones who didn't listen
+                for link in self._links.values():
+                    link.heard += now - due
             if not self._ready.is_set() and now - began > alert.ready_s + _APART_S * len(
                 self._symbols
             ):

@@ -94,6 +94,20 @@ def test_cancelled_work_and_time_that_is_over_are_told():
         wait_for(work, PATIENCE_S)
 
 
+def test_blocking_calls_run_beside_each_other_and_use_threads_again():
+    both = threading.Barrier(3)
+
+    async def ask(count):
+        calls = (in_thread(both.wait, PATIENCE_S) for _ in range(count))
+        await asyncio.gather(*calls)
+        return {await in_thread(threading.get_ident) for _ in range(20)}
+
+    before = threading.active_count()
+    for _ in range(3):
+        assert loop_thread().run(ask(3))
+    assert threading.active_count() <= before + 4
+
+
 def test_failures_in_threads_come_through():
     async def ask():
         return await in_thread(int, "x")
@@ -105,12 +119,12 @@ def test_failures_in_threads_come_through():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system doesn't fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_gets_a_loop_of_its_own():
-    loop_thread().run(answer())
+    loop_thread().run(in_thread(int, "1"))
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            os.write(writing, str(loop_thread().run(answer(7))).encode())
+            os.write(writing, str(loop_thread().run(in_thread(int, "7"))).encode())
         finally:
             os._exit(0)
     os.close(writing)

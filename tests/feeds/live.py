@@ -44,17 +44,19 @@ def served(market, speed=1.0, **options):
 
 
 @contextmanager
-def listening(server, symbols=("BTC/USDT",), kinds=("trade",), *, config=None, **options):
+def listening(
+    server, symbols=("BTC/USDT",), kinds=("trade",), *, config=None, alarm_s=TOO_LONG_S, **options
+):
     """Listen to a served exchange; gives the feed."""
     settings = {"enableRateLimit": False, **server.ccxt_config(), **(config or {})}
     source = gekko_lab.CcxtMarketData(server.exchange, config=settings)
     width = Timeframe.parse(options.pop("timeframe", "1m"))
     channel = LiveChannel(source, symbols, kinds, width=width, **{"patience": QUICK, **options})
     feed = Feed(channel, kinds)
-    alarm = threading.Timer(TOO_LONG_S, feed.stop)
+    alarm = threading.Timer(alarm_s, feed.stop)
     alarm.start()
     try:
-        yield feed
+        yield feed.start()
     finally:
         alarm.cancel()
         feed.stop()

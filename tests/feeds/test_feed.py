@@ -12,8 +12,9 @@ import pytest
 from gekko_lab.errors import InvalidArgument, InvalidType, Stopped
 from gekko_lab.events.loop import in_thread
 from gekko_lab.events.types import Gap, State, Trade
-from gekko_lab.feeds.channel import Batch
+from gekko_lab.feeds.channel import Batch, Table
 from gekko_lab.feeds.feed import Feed
+from gekko_lab.frames.schemas import SIDE
 from tests.feeds.conftest import START_US, Scripted
 
 PATIENCE_S = 20
@@ -364,6 +365,21 @@ def test_frames_hold_the_last_rows_of_each_symbol():
     assert feed.frame("trade", frame="pandas").index.name == "timestamp"
     with pytest.raises(InvalidArgument, match="use trades"):
         feed.frame("candles")
+
+
+def test_events_in_a_batch_with_tables_come_before_its_rows():
+    rows = pl.DataFrame({"timestamp": [START_US], "price": [1.0], "amount": [2.0]}).select(
+        pl.col("timestamp").cast(pl.Datetime("us", "UTC")),
+        pl.lit("7").alias("id"),
+        pl.lit("buy").cast(SIDE).alias("side"),
+        "price",
+        "amount",
+    )
+    gap = Gap("scripted", "", START_US, 0, 0, "trade", START_US, START_US + 1, "x")
+    batch = Batch(events=[gap, trade(5)], tables=[Table("trade", "BTC/USDT", rows)])
+    events = list(feed_of(batch))
+    assert [getattr(event, "id", event.kind) for event in events] == ["5", "gap", "7"]
+    assert [event.sequence for event in events] == [1, 2, 3]
 
 
 def test_health_tells_counts_reconnects_and_gaps():

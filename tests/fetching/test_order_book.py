@@ -30,9 +30,14 @@ def test_the_book_can_be_a_pandas_frame():
     assert set(found["side"]) == {"bid", "ask"}
 
 
-def test_a_source_without_books_is_told_apart():
-    with pytest.raises(UnsupportedBySource, match="kraken serves no order book"):
-        gekko_lab.fetch_order_book("kraken", "BTC/USD")
+def test_a_past_book_of_an_exchange_is_refused():
+    with pytest.raises(UnsupportedBySource, match="kraken serves its order book of now alone"):
+        gekko_lab.fetch_order_book("kraken", "BTC/USD", at="2024-01-01")
+
+
+def test_levels_are_counted_from_one_on():
+    with pytest.raises(InvalidArgument, match="depth=0"):
+        gekko_lab.fetch_order_book("kraken", "BTC/USD", depth=0)
 
 
 def test_an_unknown_market_or_time_is_refused():
