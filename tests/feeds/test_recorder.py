@@ -157,16 +157,19 @@ class TestServedMarkets:
     def test_what_was_recorded_and_fetched_is_the_market_s_own(self, market, data_dir):
         with served(market, 20) as (server, now):
             config = {"enableRateLimit": False, **server.ccxt_config()}
-            for _ in range(2):  # the second one begins after a while in which nobody recorded
+            for last in (
+                False,
+                True,
+            ):  # the second one begins after a while in which nobody recorded
                 source = gekko_lab.CcxtMarketData("binance", config=config)  # asks for the time
                 recorder = gekko_lab.record(source, SYMBOLS)
-                until(lambda r=recorder: r.status()["rows"].min() > 60, "some rows")
+                until(lambda r=recorder: r.status()["rows"].min() > 25, "some rows")
                 server.faults.add(Fault("stream_abort", stream="trades", count=2))
-                until(lambda r=recorder: r.status()["rows"].min() > 120, "more rows")
+                until(lambda r=recorder: r.status()["rows"].min() > 50, "more rows")
                 assert recorder.stop(TOO_LONG_S)
                 assert recorder.status()["error"].to_list() == [None, None]
                 ended = now()
-                until(lambda end=ended: now() > end + 65_000, "another minute")
+                until(lambda end=ended, ok=last: ok or now() > end + 61_000, "another minute")
             source = gekko_lab.CcxtMarketData("binance", config=config)
             assert gekko_lab.datalog.verify(exchange=source.identity).is_empty()
             for symbol in SYMBOLS:
@@ -195,7 +198,7 @@ class TestServedMarkets:
         assert frame["id"].cast(int).to_list() == truth["id"].to_list()
         names = ["timestamp", "side", "price", "amount"]
         assert frame.select(names).equals(truth.select(names))
-        assert frame.height > 20
+        assert frame.height > 15
 
     def test_books_and_tickers_are_kept_at_the_exchange_s_time(self, market, data_dir):
         with served(market, 5) as (server, now):
@@ -359,6 +362,11 @@ def is_alive(pid):
     return bool(state.strip()) and not state.startswith("Z")
 
 
+def fresh(spans, begin):
+    """Give the spans that the last recorder may have written to."""
+    return [span for span in spans if span.until >= begin - 60_000]
+
+
 @pytest.mark.campaign
 @pytest.mark.skipif(os.name == "nt", reason="processes are killed by signals")
 def test_whenever_it_is_killed_what_is_held_is_whole(simulator, data_dir):
@@ -377,28 +385,30 @@ def test_whenever_it_is_killed_what_is_held_is_whole(simulator, data_dir):
     }
     begin = START
     for number in range(30):
-        text = code.format(since=begin, speed=[20, 2000, 100_000][number % 3])
+        text = code.format(since=begin, speed=[20, 2000, 20_000][number % 3])
         recorder = subprocess.Popen(
             [sys.executable, "-c", text], stdout=subprocess.PIPE, env=environment
         )
         recorder.stdout.readline()
-        time.sleep(0.3 + 0.13 * number)
+        time.sleep(0.2 + 0.07 * number)
         recorder.kill()
         recorder.wait()
         recorder.stdout.close()
+        before = begin
         for symbol in SYMBOLS:
-            for span in held(simulator, symbol):
+            for span in fresh(held(simulator, symbol), before):
                 rows = Series("trades", simulator, symbol).read(span).frame
                 asked = {"since": span.since, "until": span.until, "log": False}
                 truth = gekko_lab.fetch_trades(simulator, symbol, **asked)
                 assert rows.equals(truth), (number, symbol)
-            for span in held(simulator, symbol, "candles", "1m"):
+            for span in fresh(held(simulator, symbol, "candles", "1m"), before):
                 asked = {"since": span.since, "until": span.until, "log": False}
                 rows = Series("candles", simulator, symbol, "1m").read(span).frame
                 truth = gekko_lab.fetch(simulator, symbol, "1m", **asked, columns="full")
                 assert rows.equals(truth), (number, symbol)
             begin = max([begin, *(span.until for span in held(simulator, symbol))])
-        assert gekko_lab.datalog.verify(exchange=simulator.identity).is_empty()
+        told = gekko_lab.datalog.verify(exchange=simulator.identity, repair=True)
+        assert set(told["action"]) <= {"removed"}, told  # a file that nobody has been told of
         begin += 61_001
     spans = held(simulator, "BTC/USDT")
     assert len(spans) >= 20
