@@ -11,6 +11,7 @@ from gekko_lab.datalog import disk, files, journal
 from gekko_lab.datalog.checksum import rows_checksum
 from gekko_lab.datalog.footers import Footer
 from gekko_lab.datalog.kinds import merge_rows
+from gekko_lab.datalog.ledger import combine
 from gekko_lab.datalog.records import ledger_record, read_records
 from gekko_lab.errors import DamagedFile, DamagedWarning
 
@@ -32,7 +33,12 @@ _MOST_LEDGERS = 64
 
 
 def fold(
-    store: Store, opened: journal.Journal, lock: SeriesLock, width: Timeframe | None = None
+    store: Store,
+    opened: journal.Journal,
+    lock: SeriesLock,
+    width: Timeframe | None = None,
+    *,
+    latest: Pending | None = None,
 ) -> int:
     """Merge a journal into the files of its series and give how many were written.
 
@@ -49,9 +55,11 @@ def fold(
         Its lock, held.
     width
         The width of its candles, for the footers.
+    latest
+        What is told now and was never in the journal.
     """
     disk.sweep(store.state)
-    if not opened.open(create=False):
+    if not opened.open(create=False) and latest is None:
         return 0
     content = journal.read(store.journal_file)
     if content.damages:
@@ -59,6 +67,10 @@ def fold(
     records, damages = len(content.records), content.damages
     pending = read_records(content.records, store.key.kind)
     del content  # as large as the rows that were read from it
+    if latest is not None:
+        pending.pages += latest.pages
+        pending.ledger = combine([pending.ledger, latest.ledger])
+        pending.provenance += latest.provenance
     if not pending.pages and not damages and records < _MOST_LEDGERS:
         return 0
     written = []
@@ -70,7 +82,8 @@ def fold(
             written.append(span)
         disk.sync_folder(store.folder)
     carried = pending.ledger.without(written)
-    opened.replace([ledger_record(carried)] if carried else [])
+    if records or damages or carried:
+        opened.replace([ledger_record(carried)] if carried else [])
     return len(written)
 
 

@@ -19,6 +19,7 @@ from gekko_lab.datalog.layout import Key
 from gekko_lab.datalog.ledger import Ledger
 from gekko_lab.datalog.lock import SeriesLock
 from gekko_lab.datalog.records import (
+    Pending,
     ledger_record,
     page_record,
     provenance_record,
@@ -46,6 +47,9 @@ FOLD_BYTES = 64 * 1024 * 1024
 
 FOLD_BYTES_OF_ROWS = 8 * 1024 * 1024
 """How large it grows before single rows do, which take readers longer than pages."""
+
+STRAIGHT_ROWS = 50_000
+"""How many rows a page has at least that goes into its file without the journal."""
 
 
 class Series:
@@ -149,6 +153,11 @@ class Series:
         self._check_covered(rows, spans)
         self.check_closed(ledger.known, closed_until)
         self._check_empty(rows, ledger)
+        if self._is_worth_a_file(rows, ledger):
+            with self._lock:
+                latest = Pending([rows], ledger, [dict(self.provenance)])
+                folding.fold(self.store, self._journal, self._lock, self.width, latest=latest)
+            return
         record = ledger_record(ledger) if rows.is_empty() else page_record(rows, ledger)
         self._write([record], durable=True)
 
@@ -270,6 +279,16 @@ class Series:
             if self._fold_bytes is not None and self._journal.end > min(most, self._fold_bytes):
                 with suppress(DiskFull):  # what this call was to keep is kept
                     folding.fold(self.store, self._journal, self._lock, self.width)
+
+    def _is_worth_a_file(self, rows: pl.DataFrame, ledger: Ledger) -> bool:
+        """Tell whether a page is large, and all that it tells is of the time of one file.
+
+        Then it is put in place as that file, at half the cost, and just as whole or not at all.
+        """
+        if self._fold_bytes is None or len(rows) < STRAIGHT_ROWS:
+            return False
+        period = self.key.period_at(files.ends(rows)[0])
+        return not ledger.without([period])
 
     def _check_covered(self, rows: pl.DataFrame, spans: list[Span]) -> None:
         if len(spans) > 1 and len(files.inside(rows, spans)) < len(rows):

@@ -11,11 +11,12 @@ import pickle
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gekko_lab
 from gekko_lab.datalog import Series, Span
+from gekko_lab.datalog import series as series_module
 from gekko_lab.errors import DataError, InvalidRange
 from gekko_lab.frames.checks import times_of
 from gekko_lab.market.timeframe import Timeframe
@@ -73,6 +74,38 @@ def test_any_pages_in_any_order_are_what_a_dictionary_would_hold(
                 minutes(places, version=version), span(first, first + count), closed_until=FAR
             )
             expected |= dict.fromkeys(places, 100.0 + version)
+            if fold:
+                one.fold()
+        found = one.read()
+    opens = [START + place * MINUTE for place in sorted(expected)]
+    assert times_of(found.frame).to_list() == opens
+    assert found.frame["close"].to_list() == [expected[place] for place in sorted(expected)]
+    held = {time for each in found.ledger.held for time in range(*each, MINUTE)}
+    assert held == set(opens)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.integers(MONTH - 9, MONTH + 9), st.integers(1, 8), st.booleans()), max_size=8
+    )
+)
+def test_large_pages_go_straight_into_their_files(
+    tmp_path_factory, monkeypatch, minutes, span, pages
+):
+    """Among pages of the journal, and where a page lies in two months it goes there as well."""
+    monkeypatch.setattr(series_module, "STRAIGHT_ROWS", 5)
+    one = Series("candles", "x", "A/B", "1m", data_dir=tmp_path_factory.mktemp("data"))
+    expected = {}
+    with one:
+        for version, (first, count, fold) in enumerate(pages):
+            places = range(first, first + count)
+            frame = minutes(places, version=version)
+            one.append(frame, span(first, first + count), closed_until=FAR)
+            expected |= dict.fromkeys(places, 100.0 + version)
+            if count >= 5 and (first + count <= MONTH or first >= MONTH):
+                assert not one.store.pending().pages
+                assert one.store.files()
             if fold:
                 one.fold()
         found = one.read()
