@@ -74,11 +74,11 @@ def test_the_watched_book_is_that_of_the_market(live, simulated):
     async def task(client):
         for _ in range(30):
             book = await client.watch_order_book("BTC/USDT")
-        return book["nonce"], book["bids"][:], book["asks"][:]
+        # ccxt changes amounts in place, also while it closes.
+        return book["nonce"], [tuple(each[:2]) for each in (*book["bids"], *book["asks"])]
 
-    nonce, bids, asks = watch(live, task)
+    nonce, told = watch(live, task)
     frame = simulated.order_book("BTC/USDT", nonce * 100 + 99, 100)
-    told = [tuple(each[:2]) for each in (*bids, *asks)]
     assert told == frame.select("price", "amount").rows()
 
 
