@@ -108,8 +108,8 @@ class Batch:
     complete_from_us: int | None = None
 
 
-class Channel(Protocol):
-    """A market that tells what happens in it."""
+class Told(Protocol):
+    """Which markets there are, and how their candles come."""
 
     @property
     def exchange(self) -> str:
@@ -134,6 +134,10 @@ class Channel(Protocol):
     @property
     def dense(self) -> bool:
         """Whether candles without trades exist: flat at the last close, volume 0."""
+
+
+class Channel(Told, Protocol):
+    """A market that tells what happens in it."""
 
     @property
     def grace_us(self) -> int:

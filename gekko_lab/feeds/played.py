@@ -6,15 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gekko_lab.events.loop import in_thread
+from gekko_lab.feeds.channel import Told
 from gekko_lab.feeds.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from gekko_lab.events.types import Event
     from gekko_lab.feeds.channel import Batch, Table
     from gekko_lab.feeds.clock import Clock
-    from gekko_lab.market.timeframe import Timeframe
 
 ROWS: Final = 65_536
 """About how many rows are told at once."""
@@ -23,28 +23,8 @@ _SECOND: Final = 1_000_000
 _LONGEST_SPAN: Final = 366 * 86_400 * _SECOND
 
 
-class Timeline(Protocol):
+class Timeline(Told, Protocol):
     """Rows by their time; its methods may block, and are called in threads."""
-
-    @property
-    def exchange(self) -> str:
-        """The name that events bear."""
-
-    @property
-    def symbols(self) -> Sequence[str]:
-        """The markets, in the order in which events of one moment are told."""
-
-    @property
-    def width(self) -> Timeframe | None:
-        """The timeframe of its candles; None when there are none."""
-
-    @property
-    def builds(self) -> Collection[str]:
-        """The symbols whose candles are to be built from its trades."""
-
-    @property
-    def dense(self) -> bool:
-        """Whether candles without trades exist."""
 
     def warmup(self, since_us: int) -> Batch | None:
         """Give what candles need that have begun before a time."""
