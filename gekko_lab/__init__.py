@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from gekko_lab.fetching.updating import update
     from gekko_lab.frames.candles import candles_from_trades
     from gekko_lab.frames.resample import gaps, resample
+    from gekko_lab.panels.browsing import browse
+    from gekko_lab.panels.downloading import download
     from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.recorded import trades_from_candles
@@ -52,9 +54,11 @@ __all__ = [
     "Feed",
     "Job",
     "Recorder",
+    "browse",
     "calibrate",
     "candle_chart",
     "candles_from_trades",
+    "download",
     "errors",
     "exchanges",
     "fetch",
@@ -87,9 +91,11 @@ _HOMES = {
     "Feed": "gekko_lab.feeds.feed",
     "Job": "gekko_lab.fetching.job",
     "Recorder": "gekko_lab.feeds.recorder",
+    "browse": "gekko_lab.panels.browsing",
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
+    "download": "gekko_lab.panels.downloading",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_many": "gekko_lab.fetching.many",
