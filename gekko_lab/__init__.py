@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.panels.browsing import browse
     from gekko_lab.panels.downloading import download
+    from gekko_lab.panels.simulating import simulator_lab
     from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
     from gekko_lab.simulation.recorded import trades_from_candles
@@ -76,6 +77,7 @@ __all__ = [
     "replay",
     "resample",
     "simulate",
+    "simulator_lab",
     "stream",
     "symbols",
     "timeframes",
@@ -111,6 +113,7 @@ _HOMES = {
     "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
     "simulate": "gekko_lab.fetching.simulated_paths",
+    "simulator_lab": "gekko_lab.panels.simulating",
     "stream": "gekko_lab.feeds.streaming",
     "symbols": "gekko_lab.fetching.tables",
     "timeframes": "gekko_lab.fetching.tables",

@@ -179,8 +179,11 @@ class Panel:
     def _picture(self) -> str:
         return pictures.picture(self._title(), self._drawn())
 
-    def _page(self) -> str:
+    def _still(self) -> str:
         return pictures.image(self._picture(), self._title())
+
+    def _page(self) -> str:
+        return self._still()
 
     def __repr__(self) -> str:
         return f"<{self._title()}>"
@@ -188,7 +191,7 @@ class Panel:
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         bundle: dict[str, object] = {
             "text/plain": repr(self),
-            "text/html": pictures.image(self._picture(), self._title()),
+            "text/html": self._still(),
         }
         live: Mapping[str, object] = self._widget._repr_mimebundle_() or {}
         for kind, data in live.items():

@@ -120,8 +120,25 @@ class Table(anywidget.AnyWidget):
         told = [each._asdict() for each in columns]
         return cls(label=label, columns=told, selectable=selectable)
 
+    def told(self) -> list[Row]:
+        """Give the rows as they are shown."""
+        return [Row(**row) for row in self.rows]
+
     def show(self, rows: Iterable[Row]) -> None:
         """Show these rows in this order."""
         told = [{**row._asdict(), "cells": dict(row.cells)} for row in rows]
         if told != self.rows:
             self.rows = told
+
+
+class Surroundings(anywidget.AnyWidget):
+    """What a figure needs to know of the page; it is not seen.
+
+    Attributes
+    ----------
+    dark : bool
+        Whether the page is dark.
+    """
+
+    _esm = _STATIC / "surroundings.js"
+    dark: Any = traitlets.Bool(default_value=False).tag(sync=True)

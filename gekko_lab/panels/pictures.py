@@ -17,7 +17,8 @@ _LETTER = 6.6  # pixels of a letter, at the size of the text
 _MOST_ROWS, _MOST_POINTS = 15, 400
 _GAP = 16
 _DRAWN = {"bar": 110.0, "strip": 110.0, "spark": 110.0}
-_WORDS = 34  # letters of a text that wraps on screens
+_LETTERS = {"words": 56}  # of a text that wraps on screens
+_MOST_LETTERS = 34
 _TEXT, _QUIET, _TEAL, _RED, _RULE = "#212121", "#555555", "#00796b", "#c62828", "#bdbdbd"
 _STATES = {"held": (_TEAL, 2, 12), "failed": (_RED, 8, 6), "empty": ("#757575", 6, 4)}
 
@@ -99,7 +100,7 @@ def table(columns: Sequence[Column], rows: Sequence[Row]) -> Drawn:
 def _wide(column: Column, rows: Iterable[Row]) -> float:
     if column.kind in _DRAWN:
         return max(_DRAWN[column.kind], len(column.label) * _LETTER)
-    texts = [column.label, *(_cut(row.cells.get(column.key)) for row in rows)]
+    texts = [column.label, *(_cut(row.cells.get(column.key), column) for row in rows)]
     return max(map(len, texts)) * _LETTER
 
 
@@ -118,7 +119,7 @@ def _row(columns: Sequence[Column], places: Sequence[float], row: Row, line: int
         value = row.cells.get(column.key)
         draw = _DRAWERS.get(column.kind)
         if draw is None:
-            cells.append(_text(place, line, _cut(value), _TEXT))
+            cells.append(_text(place, line, _cut(value, column), _TEXT))
         elif value is not None:
             shift = f'transform="translate({place:g},{line * _LINE})"'
             cells.append(f"<g {shift}>{draw(value)}</g>")
@@ -130,9 +131,9 @@ def _text(x: float, line: int, text: str, color: str, *, bold: bool = False) -> 
     return f'<text x="{x:g}" y="{line * _LINE + 14}" fill="{color}"{weight}>{escape(text)}</text>'
 
 
-def _cut(value: object) -> str:
-    text = "" if value is None else str(value)
-    return text if len(text) <= _WORDS else text[: _WORDS - 1] + "…"
+def _cut(value: object, column: Column) -> str:
+    text, most = "" if value is None else str(value), _LETTERS.get(column.kind, _MOST_LETTERS)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _bar(value: float) -> str:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
 
-from gekko_lab.market.moments import show_time
+from gekko_lab.simulation import Currency
 from gekko_lab.sources.exchange_simulator import ExchangeSimulator
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _LONG = 88
 
@@ -25,7 +21,7 @@ def spelled(value: object) -> str:
     >>> spelled(["BTC/USDT"]), spelled("30d")
     ("['BTC/USDT']", "'30d'")
     """
-    if isinstance(value, ExchangeSimulator):
+    if isinstance(value, ExchangeSimulator | Currency):
         return f"gekko_lab.{value!r}"
     if isinstance(value, datetime | date):
         return repr(value.isoformat())
@@ -52,13 +48,3 @@ def call(name: str, *given: object, **settings: object) -> str:
         return line
     inside = "".join(f"    {part},\n" for part in parts)
     return f"{name}(\n{inside})"
-
-
-def moment(milliseconds: int | None) -> str | None:
-    """Write a time."""
-    return None if milliseconds is None else show_time(milliseconds)
-
-
-def settings_of(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what differs from the usual."""
-    return {name: value for name, value in given.items() if value != usual.get(name)}

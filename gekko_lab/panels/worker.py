@@ -8,6 +8,8 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gekko_lab.limits.waiting import stopped_by
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,13 +23,14 @@ class Work:
     find: Callable[[], Any]
     then: Callable[[Any], object]
     context: Context
+    stop: threading.Event
 
 
 class Worker:
     """Runs work in threads, one for each name of work.
 
     While work of a name runs, only the latest that was asked for waits behind it; what has been
-    overtaken tells nothing.
+    overtaken ends at its next page and tells nothing.
 
     Parameters
     ----------
@@ -54,6 +57,7 @@ class Worker:
         self._lock = threading.RLock()
         self._waiting: dict[str, Work] = {}
         self._running: set[str] = set()
+        self._stops: dict[str, threading.Event] = {}
         self._closed = False
 
     @property
@@ -67,11 +71,13 @@ class Worker:
         with self._lock:
             if self._closed:
                 return
-            self._waiting[name] = Work(find, then, copy_context())
+            self._waiting[name] = Work(find, then, copy_context(), threading.Event())
             if name in self._running:
+                self._stops[name].set()
                 return
             first = not self._running
             self._running.add(name)
+            self._stops[name] = self._waiting[name].stop
         if first:
             self._changed()
         threading.Thread(
@@ -80,14 +86,19 @@ class Worker:
 
     def _run(self, name: str) -> None:
         while (work := self._next(name)) is not None:
-            work.context.run(self._guard, self._steps(name, work))
+            work.context.run(self._guard, self._steps(work))
 
-    def _steps(self, name: str, work: Work) -> Callable[[], None]:
+    @staticmethod
+    def _steps(work: Work) -> Callable[[], None]:
         def steps() -> None:
-            found = work.find()
-            with self._lock:
-                overtaken = self._closed or name in self._waiting
-            if not overtaken:
+            try:
+                with stopped_by(work.stop):
+                    found = work.find()
+            except Exception:
+                if work.stop.is_set():  # whatever it was, nobody wants it any more
+                    return
+                raise
+            if not work.stop.is_set():
                 work.then(found)
 
         return steps
@@ -97,6 +108,8 @@ class Worker:
             work = None if self._closed else self._waiting.pop(name, None)
             if work is None:
                 self._running.discard(name)
+            else:
+                self._stops[name] = work.stop
             last = not self._running
         if work is None and last:
             self._changed()
@@ -112,3 +125,5 @@ class Worker:
         with self._lock:
             self._closed = True
             self._waiting.clear()
+            for stop in self._stops.values():
+                stop.set()
