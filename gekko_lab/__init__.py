@@ -18,7 +18,11 @@ from gekko_lab.settings import options
 if TYPE_CHECKING:
     from gekko_lab.calibration.calibration import calibrate
     from gekko_lab.charts.candles import candle_chart
+    from gekko_lab.charts.correlation import correlation_chart
+    from gekko_lab.charts.equity import equity_chart
+    from gekko_lab.charts.heatmaps import heatmap
     from gekko_lab.charts.realism import realism_chart
+    from gekko_lab.charts.returns import returns_chart
     from gekko_lab.feeds.feed import Feed
     from gekko_lab.feeds.record_arrivals import recordings
     from gekko_lab.feeds.recorder import Recorder, record
@@ -59,7 +63,9 @@ __all__ = [
     "calibrate",
     "candle_chart",
     "candles_from_trades",
+    "correlation_chart",
     "download",
+    "equity_chart",
     "errors",
     "exchanges",
     "fetch",
@@ -68,6 +74,7 @@ __all__ = [
     "fetch_ticker",
     "fetch_trades",
     "gaps",
+    "heatmap",
     "options",
     "plan",
     "realism_chart",
@@ -76,6 +83,7 @@ __all__ = [
     "recordings",
     "replay",
     "resample",
+    "returns_chart",
     "simulate",
     "simulator_lab",
     "stream",
@@ -97,7 +105,9 @@ _HOMES = {
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
+    "correlation_chart": "gekko_lab.charts.correlation",
     "download": "gekko_lab.panels.downloading",
+    "equity_chart": "gekko_lab.charts.equity",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_many": "gekko_lab.fetching.many",
@@ -105,6 +115,7 @@ _HOMES = {
     "fetch_ticker": "gekko_lab.fetching.ticker",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "heatmap": "gekko_lab.charts.heatmaps",
     "plan": "gekko_lab.fetching.planning",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
@@ -112,6 +123,7 @@ _HOMES = {
     "recordings": "gekko_lab.feeds.record_arrivals",
     "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
+    "returns_chart": "gekko_lab.charts.returns",
     "simulate": "gekko_lab.fetching.simulated_paths",
     "simulator_lab": "gekko_lab.panels.simulating",
     "stream": "gekko_lab.feeds.streaming",
