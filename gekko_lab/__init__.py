@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from gekko_lab.frames.resample import gaps, resample
     from gekko_lab.panels.browsing import browse
     from gekko_lab.panels.downloading import download
+    from gekko_lab.panels.exploring import explore
+    from gekko_lab.panels.laboratory import lab
+    from gekko_lab.panels.monitoring import monitor
+    from gekko_lab.panels.playing import player
     from gekko_lab.panels.simulating import simulator_lab
     from gekko_lab.realism.report import realism_report
     from gekko_lab.simulation import Currency
@@ -48,11 +52,13 @@ if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
     from gekko_lab.sources.exchange_replay import ExchangeReplay
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
+    from gekko_lab.widgets.chart import Chart
 
     __version__: str
 
 __all__ = [
     "CcxtMarketData",
+    "Chart",
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
@@ -68,6 +74,7 @@ __all__ = [
     "equity_chart",
     "errors",
     "exchanges",
+    "explore",
     "fetch",
     "fetch_many",
     "fetch_order_book",
@@ -75,8 +82,11 @@ __all__ = [
     "fetch_trades",
     "gaps",
     "heatmap",
+    "lab",
+    "monitor",
     "options",
     "plan",
+    "player",
     "realism_chart",
     "realism_report",
     "record",
@@ -95,6 +105,7 @@ __all__ = [
 
 _HOMES = {
     "CcxtMarketData": "gekko_lab.sources.ccxt_market_data",
+    "Chart": "gekko_lab.widgets.chart",
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
@@ -109,6 +120,7 @@ _HOMES = {
     "download": "gekko_lab.panels.downloading",
     "equity_chart": "gekko_lab.charts.equity",
     "exchanges": "gekko_lab.fetching.tables",
+    "explore": "gekko_lab.panels.exploring",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_many": "gekko_lab.fetching.many",
     "fetch_order_book": "gekko_lab.fetching.order_book",
@@ -116,7 +128,10 @@ _HOMES = {
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
     "heatmap": "gekko_lab.charts.heatmaps",
+    "lab": "gekko_lab.panels.laboratory",
+    "monitor": "gekko_lab.panels.monitoring",
     "plan": "gekko_lab.fetching.planning",
+    "player": "gekko_lab.panels.playing",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
     "record": "gekko_lab.feeds.recorder",

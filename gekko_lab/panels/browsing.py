@@ -13,16 +13,19 @@ from gekko_lab.errors import GekkoLabError, InvalidArgument
 from gekko_lab.fetching.updating import update
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.panels import pictures
+from gekko_lab.panels.exploring import explore
 from gekko_lab.panels.panel import Panel
 from gekko_lab.panels.parts import Column, Row, Table
 from gekko_lab.panels.spelling import call
 from gekko_lab.panels.strips import coverage_strip, last_closes
 from gekko_lab.settings import options
+from gekko_lab.sources.source import REPLAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from gekko_lab.datalog.layout import Kind
+    from gekko_lab.panels.exploring import ExplorePanel
     from gekko_lab.panels.pictures import Drawn
 
     Key = tuple[Kind, str, str, str | None]
@@ -81,6 +84,11 @@ class BrowsePanel(Panel):
     ----------
     exchange, symbol, timeframe
         Show only these.
+
+    Attributes
+    ----------
+    explored : ExplorePanel or None
+        The chart that was opened last.
     """
 
     name = "browse"
@@ -100,16 +108,19 @@ class BrowsePanel(Panel):
         self._table.observe(lambda _: self._choose(), "selected")
         self._controls = {"find": _find_box(), **_buttons()}
         self._findings: pl.DataFrame | None = None
+        self.explored: ExplorePanel | None = None
         acts: dict[str, Callable[[], object]] = {
             "find": self._show,
             "refresh": self.refresh,
+            "explore": self.explore,
             "update": self.update,
             "verify": self.verify,
             "repair": lambda: self.verify(repair=True),
         }
         for name, act in acts.items():
             self._wire(self._controls[name], act)
-        self._lay_out(tuple(self._controls.values()), self._table)
+        self._room = ipywidgets.VBox()
+        self._lay_out(tuple(self._controls.values()), self._table, self._room)
         self._header.badge = "LOG"
         self._choose()
         self.refresh()
@@ -138,6 +149,25 @@ class BrowsePanel(Panel):
     def refresh(self) -> None:
         """Read the log anew."""
         self._do("catalog", lambda: catalog(**self._only, frame="polars"), self._take)
+
+    def explore(self) -> None:
+        """Show the first of the chosen series as a chart below the table."""
+        candles = [row for row in self._meant() if row[0] == "candles"]
+        if not candles:
+            raise InvalidArgument("a chart shows candles: choose a row that has a timeframe")
+        _, exchange, symbol, timeframe = candles[0]
+        held = f"{REPLAY}{exchange}"
+        before, self.explored = (
+            self.explored,
+            explore(held, symbol, timeframe or "1h", exchanges=()),
+        )
+        self._room.children = (self.explored.widget,)
+        if before is not None:
+            before.close()
+
+    def _close(self) -> None:
+        if self.explored is not None:
+            self.explored.close()
 
     def update(self) -> None:
         """Bring the chosen series up to now, all that are shown without a choice."""
@@ -275,6 +305,7 @@ def _find_box() -> Any:  # noqa: ANN401
 def _buttons() -> dict[str, Any]:
     told = (
         ("refresh", "Refresh", "Read the log anew"),
+        ("explore", "Explore", "Show the chosen candles as a chart, below"),
         ("update", "Update", "Ask for what is missing up to now"),
         ("verify", "Verify", "Read every file and say what is wrong"),
         ("repair", "Repair", "Set damaged files aside, so that they are fetched again"),

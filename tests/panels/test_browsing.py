@@ -120,3 +120,14 @@ def test_what_was_stored_meanwhile_comes_with_refresh(stored, browse, cells):
     panel.controls["refresh"].click()
     asyncio.run(panel.ready())
     assert cells(panel, "symbol") == ["BTC/USDT", "ETH/USDT", "BTC/USDT"]
+
+
+def test_a_chosen_series_is_shown_as_a_chart(stored, browse):
+    panel = browse()
+    panel.select(1)
+    panel.controls["explore"].click()
+    asyncio.run(panel.explored.ready())
+    assert panel.explored.frame.equals(stored)
+    first = panel.explored
+    panel.controls["explore"].click()
+    assert first.state == "closed"
