@@ -40,13 +40,17 @@ class Listener:
         Whether it has heard enough after the first.
     asynchronous : bool
         Whether calling it gives a coroutine.
+    kinds : frozenset of str
+        The kinds of events that it hears of, one by one or as frames.
     """
 
-    __slots__ = ("asynchronous", "function", "name", "once", "spent")
+    __slots__ = ("asynchronous", "function", "kinds", "name", "once", "spent")
 
     def __init__(self, name: str, function: Callable[[Any], Any], *, once: bool) -> None:
         self.name, self.function, self.once = name, function, once
         self.asynchronous = _is_async(function)
+        kinds: tuple[str, ...] = KINDS if name == EVERYTHING else (PLURALS.get(name, name),)
+        self.kinds = frozenset(kinds)
         self.spent = False
 
     def __call__(self, told: object) -> Any:  # noqa: ANN401 (a coroutine, or anything)

@@ -37,7 +37,7 @@ class Health:
     events_per_second : float
         In the last ten seconds.
     dropped : int
-        Events that full buffers dropped, counted for each listener or iterator.
+        Events that full buffers dropped, counted for each listener or iterator that wants them.
     waiting : int
         Events in buffers, of the slowest listener or iterator.
     lag_s : float
@@ -48,7 +48,8 @@ class Health:
     last_event : datetime or None
         When the last event came, by the clock of this machine.
     reconnects, gaps, late_trades, listener_errors : int
-        How often that happened.
+        How often that happened. Gaps are those of the market, and one for each time that a full
+        buffer began to drop.
     backfilled, duplicates : int
         Trades that a live stream had left out and REST gave, and those that came again and were
         left out.

@@ -98,6 +98,7 @@ class TradeDesk:
         """Get ready for a new connection: newer trades wait for those that were missed."""
         if not self._begun:
             self._tapes = {s: Tape(self._hub.exchange, s, self._rules[s], 0) for s in self._symbols}
+            self._places.clear()
         for tape in self._tapes.values():
             tape.lose()
 

@@ -14,7 +14,7 @@ from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END, Timeframe
 from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
-from gekko_lab.server.coinbase_prices import BOOK_LEVELS, Prices
+from gekko_lab.server.coinbase_prices import BOOK_LEVELS, CoinbasePrices
 from gekko_lab.server.coinbase_products import currency, product, product_id
 from gekko_lab.server.coinbase_rows import candle_rows, trade_rows
 from gekko_lab.server.dialect import Answer, Asked, Refused, currencies, spot_markets
@@ -94,7 +94,7 @@ class CoinbaseExchange:
         self._markets = spot_markets(rules, product_id)
         self._schedule = schedule
         self._candles = CandlePages(schedule, candle_rows)
-        self._prices = Prices(schedule, books or Books(schedule.market, schedule))
+        self._prices = CoinbasePrices(schedule, books or Books(schedule.market, schedule))
         self._halted = frozenset(halted)
         self._candle_limit = page_limit or CANDLES
         self._trade_limit = page_limit or TRADES

@@ -1,12 +1,11 @@
-"""The legs of a live channel: one for each kind, streamed or polled, with reconnects of its own."""
+"""Live order books and tickers: states that are told whole."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from gekko_lab.errors import NetworkFailed, SourceError
 from gekko_lab.events.types import Gap, OrderBook, Ticker
 from gekko_lab.feeds.live_hub import now_us
 
@@ -17,131 +16,8 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.types import MarketEvent
     from gekko_lab.feeds.live_asking import Asking
-    from gekko_lab.feeds.live_hub import Hub, Patience
-    from gekko_lab.sources.live import LiveSource, Stream, StreamKind
-
-
-class Desk(Protocol):
-    """What is done with the events of one kind."""
-
-    def reset(self) -> None:
-        """Get ready for a new connection."""
-
-    def take(self, event: MarketEvent) -> None:
-        """Take an event of the stream."""
-
-    async def catch_up(self) -> None:
-        """Do what is to be done once the stream flows."""
-
-    async def poll(self) -> None:
-        """Ask once for what is new."""
-
-    async def listen_for_silence(self) -> None:
-        """Come back when something shows that the stream leaves things out."""
-
-
-class Leg:
-    """Runs the stream of one kind, or polls, and begins anew whenever that fails.
-
-    Parameters
-    ----------
-    source
-        Who has the streams.
-    kind, symbols, depth
-        What to tell of which markets.
-    desk
-        Takes what comes.
-    hub
-        Is told of losses.
-    patience
-        How long to wait for what.
-    polled
-        Whether to ask by REST instead.
-    """
-
-    def __init__(
-        self,
-        source: LiveSource,
-        kind: StreamKind,
-        symbols: Sequence[str],
-        desk: Desk,
-        hub: Hub,
-        *,
-        depth: int,
-        patience: Patience,
-        polled: bool,
-    ) -> None:
-        self.polled = polled
-        self.up = False
-        self._source, self._kind, self._symbols, self._depth = source, kind, symbols, depth
-        self._desk, self._hub, self._patience = desk, hub, patience
-        self._failures = 0
-        self._leaving: set[asyncio.Task[None]] = set()
-
-    async def run(self) -> None:
-        """Go on until cancelled; raise what another try can't mend."""
-        try:
-            while True:
-                try:
-                    await (self._poll() if self.polled else self._stream())
-                except SourceError as error:
-                    if not error.retryable:
-                        raise
-                    self._fell(str(error))
-                await asyncio.sleep(self._patience.wait_s(self._failures))
-        finally:
-            if self._leaving:
-                await asyncio.wait(self._leaving)
-
-    async def _poll(self) -> None:
-        await self._desk.catch_up()
-        while True:
-            await self._desk.poll()
-            self._rose()
-            await asyncio.sleep(self._patience.poll_s)
-
-    async def _stream(self) -> None:
-        self._desk.reset()
-        stream = self._source.open_stream(
-            self._kind,
-            self._symbols,
-            self._desk.take,
-            depth=self._depth,
-            alertness=self._patience.alertness,
-        )
-        tasks = [asyncio.ensure_future(stream.run()), asyncio.ensure_future(self._follow(stream))]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            leaving = asyncio.ensure_future(stream.close())
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
-
-    async def _follow(self, stream: Stream) -> None:
-        await stream.wait_ready()
-        await self._desk.catch_up()
-        self._rose()
-        await self._desk.listen_for_silence()
-        raise NetworkFailed(
-            f"{self._hub.exchange} has {self._kind}s of which its stream tells nothing"
-        )
-
-    def _rose(self) -> None:
-        self._failures = 0
-        self.up = True
-        self._hub.up(self)
-
-    def _fell(self, reason: str) -> None:
-        self._failures += 1
-        if self.up or self._failures == 1:
-            self._hub.down(self, reason)
-        self.up = False
+    from gekko_lab.feeds.live_hub import Hub
+    from gekko_lab.sources.live import LiveSource, StreamKind
 
 
 class QuoteDesk:
