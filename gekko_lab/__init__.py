@@ -18,7 +18,11 @@ from gekko_lab.settings import options
 if TYPE_CHECKING:
     from gekko_lab.calibration.calibration import calibrate
     from gekko_lab.charts.candles import candle_chart
+    from gekko_lab.charts.correlation import correlation_chart
+    from gekko_lab.charts.equity import equity_chart
+    from gekko_lab.charts.heatmaps import heatmap
     from gekko_lab.charts.realism import realism_chart
+    from gekko_lab.charts.returns import returns_chart
     from gekko_lab.feeds.feed import Feed
     from gekko_lab.feeds.record_arrivals import recordings
     from gekko_lab.feeds.recorder import Recorder, record
@@ -55,6 +59,8 @@ __all__ = [
     "calibrate",
     "candle_chart",
     "candles_from_trades",
+    "correlation_chart",
+    "equity_chart",
     "errors",
     "exchanges",
     "fetch",
@@ -63,6 +69,7 @@ __all__ = [
     "fetch_ticker",
     "fetch_trades",
     "gaps",
+    "heatmap",
     "options",
     "plan",
     "realism_chart",
@@ -71,6 +78,7 @@ __all__ = [
     "recordings",
     "replay",
     "resample",
+    "returns_chart",
     "simulate",
     "stream",
     "symbols",
@@ -90,6 +98,8 @@ _HOMES = {
     "calibrate": "gekko_lab.calibration.calibration",
     "candle_chart": "gekko_lab.charts.candles",
     "candles_from_trades": "gekko_lab.frames.candles",
+    "correlation_chart": "gekko_lab.charts.correlation",
+    "equity_chart": "gekko_lab.charts.equity",
     "exchanges": "gekko_lab.fetching.tables",
     "fetch": "gekko_lab.fetching.candles",
     "fetch_many": "gekko_lab.fetching.many",
@@ -97,6 +107,7 @@ _HOMES = {
     "fetch_ticker": "gekko_lab.fetching.ticker",
     "fetch_trades": "gekko_lab.fetching.trades",
     "gaps": "gekko_lab.frames.resample",
+    "heatmap": "gekko_lab.charts.heatmaps",
     "plan": "gekko_lab.fetching.planning",
     "realism_chart": "gekko_lab.charts.realism",
     "realism_report": "gekko_lab.realism.report",
@@ -104,6 +115,7 @@ _HOMES = {
     "recordings": "gekko_lab.feeds.record_arrivals",
     "replay": "gekko_lab.feeds.streaming",
     "resample": "gekko_lab.frames.resample",
+    "returns_chart": "gekko_lab.charts.returns",
     "simulate": "gekko_lab.fetching.simulated_paths",
     "stream": "gekko_lab.feeds.streaming",
     "symbols": "gekko_lab.fetching.tables",

@@ -71,6 +71,31 @@ def to_polars(frame: object) -> pl.DataFrame:
     return frame.with_columns(_utc(frame.schema["timestamp"]))
 
 
+def to_table(frame: object) -> pl.DataFrame:
+    """Give a polars frame of any table that a user passed, with or without times.
+
+    The index of a pandas frame comes first, unless it is a running number; one without a name is
+    called "index".
+
+    Raises
+    ------
+    InvalidType
+        When it isn't a polars or pandas frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if not _is_pandas(frame):
+        raise InvalidType(f"a polars or pandas frame is needed, not {type(frame).__name__}")
+    import pandas as pd
+
+    table: pd.DataFrame = frame  # type: ignore[assignment]
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index()
+    return pl.from_pandas(table)
+
+
 def to_candles(frame: object) -> pl.DataFrame:
     """Give a polars frame of a user's candles, in the schema's order and number types.
 
