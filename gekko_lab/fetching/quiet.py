@@ -1,10 +1,11 @@
 """Times without trades and outages, told from candles that an answer lost.
 
 Where candles without trades don't exist, one that an answer lost looks like one of these; where all
-exist, one that two answers lost looks like an outage. Longer candles tell them apart: where the volume of one is the sum of the shorter ones that came, nothing
-was traded in the holes between them. One request proves some dozens of pages so. What can't be
-compared, as the range's end cuts it or as it is still forming, is asked for a second time where
-one answer told it. Of what was leapt over, as there are no days, only the end is looked at.
+exist, one that two answers lost looks like an outage. Longer candles tell them apart: where the
+volume of one is the sum of the shorter ones that came, nothing was traded in the holes between
+them. One request proves some dozens of pages so. What can't be compared, as the range's end cuts it
+or as it is still forming, is asked for a second time where one answer told it. Of what was leapt
+over, as there are no days, only the end is looked at.
 """
 
 from __future__ import annotations
