@@ -45,11 +45,13 @@ if TYPE_CHECKING:
     from gekko_lab.sources.ccxt_market_data import CcxtMarketData
     from gekko_lab.sources.exchange_replay import ExchangeReplay
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
+    from gekko_lab.widgets.chart import Chart
 
     __version__: str
 
 __all__ = [
     "CcxtMarketData",
+    "Chart",
     "Currency",
     "ExchangeReplay",
     "ExchangeSimulator",
@@ -89,6 +91,7 @@ __all__ = [
 
 _HOMES = {
     "CcxtMarketData": "gekko_lab.sources.ccxt_market_data",
+    "Chart": "gekko_lab.widgets.chart",
     "Currency": "gekko_lab.simulation",
     "ExchangeReplay": "gekko_lab.sources.exchange_replay",
     "ExchangeSimulator": "gekko_lab.sources.exchange_simulator",
