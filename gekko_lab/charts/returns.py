@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.reading import log_changes, read_values
 from gekko_lab.charts.themes import palette
 from gekko_lab.realism import statistics
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from gekko_lab.realism.statistics import Numbers
 
 _MOST_BARS = 300
-_TAIL, _MIDDLE = 150, 200  # dots of each end, all of them, and of what lies between
+_TAIL, _MIDDLE = 100, 100  # dots of each end, all of them, and of what lies between
+_WIDE = 5.0  # standard deviations; a normal has nothing to show beyond
 _NORMAL = NormalDist()
 
 
@@ -110,17 +112,18 @@ def _histogram(returns: Numbers, colors: Palette) -> list[go.Bar | go.Scatter]:
     density, _ = np.histogram(returns, edges, density=True) if returns.size else (edges[:0], edges)
     centers = (edges[1:] + edges[:-1]) / 2.0
     bars = go.Bar(
-        x=centers,
-        y=density,
-        width=np.diff(edges),
+        x=drawn(centers),
+        y=drawn(density),
+        width=float(drawn(edges[1:] - edges[:-1])[0]),
         name="returns",
         opacity=0.7,  # the normal stays visible across it
         marker={"color": colors.data, "line": {"width": 0}},
     )
     spread = float(returns.std()) if returns.size else 0.0
-    points = np.linspace(edges[0], edges[-1], 401) if spread > 0 else edges[:0]
-    shifted = (points - returns.mean()) / spread if spread > 0 else points
-    normal = np.exp(-(shifted**2) / 2.0) / (np.sqrt(2.0 * np.pi) * (spread or 1.0))
+    middle = float(returns.mean()) if spread > 0 else 0.0
+    steps = np.linspace(-_WIDE, _WIDE, 121) if spread > 0 else edges[:0]
+    normal = np.exp(-(steps**2) / 2.0) / (np.sqrt(2.0 * np.pi) * (spread or 1.0))
+    points = middle + spread * steps
     return [bars, _model(points, normal, "normal", colors)]
 
 
@@ -148,8 +151,8 @@ def _quantiles(returns: Numbers, colors: Palette) -> list[go.Scatter]:
     shares = (places + 0.5) / max(ordered.size, 1)
     normal = np.array([_NORMAL.inv_cdf(share) for share in shares])
     dots = go.Scatter(
-        x=normal,
-        y=ordered[places],
+        x=drawn(normal),
+        y=drawn(ordered[places]),
         name="quantiles",
         mode="markers",
         marker={"color": colors.data, "size": 5},
@@ -167,4 +170,4 @@ def _shown(count: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 
 def _model(x: Numbers, y: Numbers, name: str, colors: Palette) -> go.Scatter:
     line = {"color": colors.model, "dash": "dash", "width": 2}
-    return go.Scatter(x=x, y=y, name=name, mode="lines", line=line)
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="lines", line=line)

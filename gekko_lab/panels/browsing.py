@@ -156,10 +156,11 @@ class BrowsePanel(Panel):
         if not candles:
             raise InvalidArgument("a chart shows candles: choose a row that has a timeframe")
         _, exchange, symbol, timeframe = candles[0]
-        held = f"{REPLAY}{exchange}"
-        before, self.explored = (
-            self.explored,
-            explore(held, symbol, timeframe or "1h", exchanges=()),
+        names = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe}
+        begin = self._catalog.filter(kind="candles", **names)["first"].item()
+        before = self.explored
+        self.explored = explore(
+            f"{REPLAY}{exchange}", symbol, timeframe or "1h", since=begin, exchanges=()
         )
         self._room.children = (self.explored.widget,)
         if before is not None:
@@ -338,7 +339,7 @@ def _row(row: dict[str, Any], seen: dict[str, Any]) -> Row:
 
 
 def _day(moment: Any) -> str:  # noqa: ANN401
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+    return "" if moment is None else f"{moment:%Y-%m-%d}"
 
 
 def _size(count: int) -> str:

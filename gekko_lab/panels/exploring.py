@@ -146,7 +146,6 @@ class ExplorePanel(ChartPanel):
             drawn = name.removesuffix("_length") in OVERLAYS
             self._wire(control, self._draw_lines if drawn else self.load)
             control.style.description_width = "initial"
-            control.layout.width = "auto" if isinstance(control, ipywidgets.ToggleButtons) else None
         self._controls["timeframe"].style.button_width = "52px"
         self._lay_out(tuple(self._controls.values()), self.chart)
         self._write_code()
@@ -255,4 +254,5 @@ def _overlay_controls() -> dict[str, Any]:
             made[f"{key}_length"] = ipywidgets.BoundedIntText(
                 value=overlay.length, min=2, max=5000, description=f"{overlay.label} length"
             )
+            made[f"{key}_length"].layout.width = "140px"
     return made

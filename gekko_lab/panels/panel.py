@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gekko_lab.panels.pictures import Drawn
 
+_NARROW = {"Button", "Checkbox", "ToggleButton", "ToggleButtons"}
 EVENTS = ("change", "selection", "error", "close")
 _log = logging.getLogger("gekko_lab")
 
@@ -200,6 +201,9 @@ class Panel:
 
     def _lay_out(self, controls: Sequence[Any], *body: Any) -> None:  # noqa: ANN401
         """Put the parts in their places."""
+        for each in controls:
+            if each.layout.width is None and type(each).__name__ in _NARROW:
+                each.layout.width = "auto"
         bar = ipywidgets.HBox(list(controls))
         bar.add_class("gl-controls")
         self._widget.children = (self._header, bar, *body, self._code)

@@ -12,11 +12,12 @@ import { Bars } from "./bars.js";
 import { Frame } from "./frame.js";
 import { ZOOM, followKeys } from "./keys.js";
 import { describe, showTime, showWidth } from "./legend.js";
-import { followPointer } from "./pointer.js";
+import { followPinch, followPointer, followWheel } from "./pointer.js";
 import { chooseStep, hasMargin } from "./steps.js";
 import { DARK, candleOptions, chartOptions, followTheme } from "./theme.js";
 
 const LEAST_SPACING = 0.25; // pixels of a bar, until a window with wider ones comes
+const LEAST_BARS = 5;
 const LABEL = "#57606a";
 const TELL_MS = 100; // between words about the range that is shown
 const MOST_LIVE = 1500; // live bars after which the window is asked for anew
@@ -35,10 +36,13 @@ export class Chart {
     });
     el.append(this.frame.root);
     this.selecting = false;
+    this.cursor = null;
     this.sketched = null;
     this.lines = [];
     this.build();
     this.undo = [followPointer(this), followTheme(model, (palette) => this.color(palette))];
+    followWheel(this);
+    followPinch(this);
     followKeys(this);
     this.listen();
     this.layOut();
@@ -50,15 +54,21 @@ export class Chart {
 
   build() {
     this.chart = createChart(this.frame.body, {
-      handleScroll: { pressedMouseMove: false, horzTouchDrag: false, vertTouchDrag: false },
-      handleScale: { axisPressedMouseMove: { time: false, price: true } },
+      // who moves is this view alone: the chart's own ways know rows, which change under them
+      handleScroll: false,
+      handleScale: {
+        mouseWheel: false,
+        pinch: false,
+        axisPressedMouseMove: { time: false, price: true },
+        axisDoubleClickReset: { time: false, price: true },
+      },
       kineticScroll: { touch: false, mouse: false },
       crosshair: {
         mode: CrosshairMode.Normal,
         vertLine: { labelBackgroundColor: LABEL },
         horzLine: { labelBackgroundColor: LABEL },
       },
-      timeScale: { timeVisible: true, secondsVisible: true, minBarSpacing: LEAST_SPACING },
+      timeScale: { minBarSpacing: LEAST_SPACING, shiftVisibleRangeOnNewBar: false },
     });
     this.scale = this.chart.timeScale();
     this.candles = this.chart.addSeries(CandlestickSeries, { priceLineVisible: true });
@@ -69,8 +79,12 @@ export class Chart {
       pane.attachPrimitive(bands);
       return bands;
     });
-    this.scale.subscribeVisibleLogicalRangeChange((range) => this.moved(range));
-    this.chart.subscribeCrosshairMove(({ logical }) => this.describe(logical));
+    // prices of more digits take from the width, and the chart would keep only its right end
+    this.scale.subscribeSizeChange(() => this.shown && this.showRange(this.shown));
+    this.chart.subscribeCrosshairMove(({ point }) => {
+      this.cursor = point?.x ?? null;
+      this.describe();
+    });
   }
 
   addVolumes() {
@@ -160,7 +174,6 @@ export class Chart {
 
   /** Puts bars into the chart; the time at each pixel stays what it is. */
   paint(bars) {
-    this.painting = true;
     this.bars = bars;
     const { decimals, lines } = bars.head;
     const format = { type: "price", precision: decimals, minMove: 10 ** -decimals };
@@ -173,7 +186,6 @@ export class Chart {
     this.markers.setMarkers(this.readMarks(bars.head.marks));
     this.gaps = bars.gaps();
     this.showRange(this.shown);
-    this.painting = false;
     this.describe();
     this.paintBands();
   }
@@ -234,22 +246,6 @@ export class Chart {
     if (this.plotWidth > 0) this.scale.setVisibleLogicalRange({ from, to: to - 1 });
   }
 
-  /** Whether the chart can stand there with the bars that it has; else it stops on the way. */
-  canShow([since, until]) {
-    const { bars } = this;
-    const overlap = until > bars.timeAt(2) && since < bars.timeAt(bars.rows - 2);
-    return overlap && (until - since) / bars.width < this.plotWidth / LEAST_SPACING;
-  }
-
-  /** Hears from the chart where it stands, after the wheel, a new bar or a call of ours. */
-  moved(range) {
-    if (this.painting || !range || !this.bars.rows || this.plotWidth <= 0) return;
-    if (this.asking.busy && !this.canShow(this.shown)) return;
-    this.shown = [this.bars.timeAt(range.from), this.bars.timeAt(range.to + 1)];
-    this.consider();
-    this.tellRange();
-  }
-
   /** Asks for another window where this one no longer suits. */
   consider() {
     const { head } = this.bars;
@@ -289,7 +285,8 @@ export class Chart {
     Object.assign(head, { span, count });
     const news = all[head.step] ?? [];
     if (!news.length || news[0][0] > bars.until) return;
-    const before = bars.rows;
+    const before = bars.until;
+    const follows = this.shown[1] >= before;
     for (const bar of news) {
       if (!bars.put(bar)) continue;
       const row = bars.rows - 1;
@@ -298,15 +295,20 @@ export class Chart {
       this.lines.forEach((line, place) => line.update(bars.point(row, place)));
       if (bars.isGap(row)) this.gaps = bars.gaps();
     }
-    if (bars.rows > before) this.describe();
+    const shift = follows ? bars.until - before : 0;
+    this.showRange(this.shown.map((time) => time + shift));
+    if (shift) this.tellRange();
+    this.describe();
     if (bars.rows > head.rows + MOST_LIVE) this.asking.again();
   }
 
   /** Tells of the bar under the cursor, else of the last one that is shown. */
-  describe(logical) {
+  describe() {
     const { bars } = this;
-    let row = logical;
-    if (row === undefined || row === null) {
+    let row = null;
+    if (this.cursor !== null && this.plotWidth > 0) {
+      row = Math.floor(bars.placeOf(this.timeAtX(this.cursor)));
+    } else {
       row = Math.min(bars.rows, Math.ceil(bars.placeOf(this.shown[1]))) - 1;
       while (row > 0 && bars.isGap(row)) row -= 1;
     }
@@ -326,14 +328,16 @@ export class Chart {
     this.move([this.shown[0] + shift, this.shown[1] + shift]);
   }
 
-  zoomBy(factor) {
+  /** Shows more or less time about a point, by default the middle, between 0 and 1. */
+  zoomBy(factor, share = 0.5) {
     const { head } = this.bars;
     if (!head.span) return;
-    const middle = (this.shown[0] + this.shown[1]) / 2;
-    const whole = head.span[1] - head.span[0];
-    const length = (this.shown[1] - this.shown[0]) * factor;
-    const half = Math.max(4 * head.steps[0], Math.min(2 * whole, length)) / 2;
-    this.move([middle - half, middle + half]);
+    const [since, until] = this.shown;
+    const most = Math.max(2 * (head.span[1] - head.span[0]), LEAST_BARS * head.steps[0]);
+    const wanted = (until - since) * factor;
+    const length = Math.max(LEAST_BARS * head.steps[0], Math.min(most, wanted));
+    const start = since + share * (until - since - length);
+    this.move([start, start + length]);
   }
 
   toEnd(end) {
@@ -349,6 +353,7 @@ export class Chart {
 
   move(shown) {
     this.showRange(shown);
+    this.describe();
     this.consider();
     this.tellRange();
   }

@@ -8,7 +8,8 @@ export function followPointer(view) {
   const down = (event) => {
     const box = body.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    if (event.button !== 0 || !view.isPlot(x, y) || event.target.closest("a")) return;
+    if (!event.isPrimary) stop();
+    if (!event.isPrimary || event.button !== 0 || !view.isPlot(x, y) || event.target.closest("a")) return;
     view.frame.root.focus({ preventScroll: true });
     const brush = event.shiftKey || view.selecting;
     drag = { x, brush, moved: false, shown: [...view.shown], time: view.timeAtX(x) };
@@ -49,4 +50,43 @@ export function followPointer(view) {
     stop();
     body.removeEventListener("pointerdown", down);
   };
+}
+
+const NOTCH = 1.15; // a turn of the wheel shows so much more or less time
+const LINE = 32; // pixels, where a wheel counts lines
+
+/** The wheel: it zooms about the cursor, and pans when it turns sideways. */
+export function followWheel(view) {
+  const { body } = view.frame;
+  const turn = (event) => {
+    const box = body.getBoundingClientRect();
+    const share = (event.clientX - box.left) / view.plotWidth;
+    if (!(share >= 0 && share <= 1)) return;
+    event.preventDefault();
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE;
+    const [x, y] = [event.deltaX * unit, event.deltaY * unit];
+    if (Math.abs(x) > Math.abs(y)) view.pan(x / view.plotWidth);
+    else view.zoomBy(NOTCH ** Math.max(-1, Math.min(1, y / 100)), share);
+  };
+  body.addEventListener("wheel", turn, { passive: false });
+}
+
+/** Two fingers: they zoom about what lies between them. */
+export function followPinch(view) {
+  const { body } = view.frame;
+  let apart = null;
+  const touch = ({ touches }) => {
+    if (touches.length !== 2) {
+      apart = null;
+      return;
+    }
+    const [first, second] = touches;
+    const now = Math.hypot(first.clientX - second.clientX, first.clientY - second.clientY);
+    const middle = (first.clientX + second.clientX) / 2 - body.getBoundingClientRect().left;
+    if (apart && now) view.zoomBy(apart / now, Math.max(0, Math.min(1, middle / view.plotWidth)));
+    apart = now;
+  };
+  for (const event of ["touchstart", "touchmove", "touchend"]) {
+    body.addEventListener(event, touch, { passive: true });
+  }
 }

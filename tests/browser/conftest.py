@@ -61,9 +61,8 @@ class Watch:
         assert not self.outside()
 
 
-@pytest.fixture
-def open_page(browser):
-    """Open pages that have to have no errors and no requests beyond this machine at the end."""
+def pages(browser):
+    """Give a function that opens pages, which are closed and judged after the yield."""
     opened = []
 
     def start(*, dark=False, width=1200, height=700):
@@ -76,9 +75,22 @@ def open_page(browser):
         return page
 
     yield start
-    for context, watch in opened:
+    for context, _ in opened:
         context.close()
+    for _, watch in opened:
         watch.check()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open pages that have to have no errors and no requests beyond this machine at the end."""
+    yield from pages(browser)
+
+
+@pytest.fixture(scope="module")
+def keep_page(browser):
+    """Open pages for all tests of a module, which have to be as clean at its end."""
+    yield from pages(browser)
 
 
 @pytest.fixture

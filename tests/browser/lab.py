@@ -77,6 +77,9 @@ class JupyterLab:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def address(self, name):
+        return f"{self.url()}/doc/tree/{name}?token={TOKEN}"
+
     def write(self, name, *cells):
         """Put a notebook of code cells into the server's folder."""
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
@@ -89,7 +92,7 @@ class JupyterLab:
 
     def open(self, page, name):
         """Open a notebook, and wait for its kernel."""
-        page.goto(f"{self.url()}/doc/tree/{name}?token={TOKEN}")
+        page.goto(self.address(name))
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60_000)
         page.wait_for_function(IDLE, timeout=60_000)
 
@@ -101,6 +104,11 @@ class JupyterLab:
     def execute(self, page, code):
         """Run some code in the kernel of the open notebook, and give what it prints."""
         return page.evaluate(EXECUTE, code)
+
+    def save(self, page):
+        """Save the open notebook, and wait until it is."""
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
 
     def set_theme(self, page, name):
         """Change the theme as the menu does."""
