@@ -118,7 +118,7 @@ def test_a_stripped_notebook_is_found(sound):
 
     found = changed(sound, strip)
     assert "cells weren't run in order, from the first to the last" in found
-    assert "cell 1 has lost its output" in found
+    assert "cell 2 has lost its output" in found
     assert "there is no picture" in found
 
 
@@ -140,7 +140,7 @@ def test_a_stale_notebook_is_found(sound):
                     output["execution_count"] += 20
 
     assert changed(sound, leap)
-    assert "the output of cell 1 is of another run" in changed(sound, earlier)
+    assert "the output of cell 2 is of another run" in changed(sound, earlier)
 
 
 def test_what_a_run_leaves_behind_is_found(sound):
