@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
+from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.reading import read_values
 from gekko_lab.charts.themes import palette
 
@@ -83,8 +84,7 @@ def equity_chart(
     colors = palette(theme)
     values, name, _ = read_values(equity, column)
     fallen = values.with_columns(drawdown=pl.col("value") / pl.col("value").cum_max() - 1.0)
-    drawn = _thin(fallen)
-    figure = go.Figure(_lines(drawn, name, colors))
+    figure = go.Figure(_lines(_thin(fallen), name, colors))
     if benchmark is not None:
         figure.add_trace(_benchmark(benchmark, values, colors))
     deepest = _deepest(fallen)
@@ -132,7 +132,7 @@ def _lines(table: pl.DataFrame, name: str, colors: Palette) -> list[go.Scatter]:
         ),
         go.Scatter(
             x=times,
-            y=table["drawdown"].to_numpy(),
+            y=drawn(table["drawdown"].to_numpy()),
             name="drawdown",
             mode="lines",
             fill="tozeroy",
@@ -153,10 +153,10 @@ def _benchmark(benchmark: object, values: pl.DataFrame, colors: Palette) -> go.S
         value=pl.col("value") * scale,
         drawdown=pl.col("value") / pl.col("value").cum_max() - 1.0,
     )
-    drawn = _thin(table)
+    thinned = _thin(table)
     return go.Scatter(
-        x=_times(drawn),
-        y=drawn["value"].to_numpy(),
+        x=_times(thinned),
+        y=drawn(thinned["value"].to_numpy()),
         name="benchmark",
         mode="lines",
         line={"color": colors.other, "width": 1.5, "dash": "dash"},
@@ -184,7 +184,7 @@ def _shade(figure: go.Figure, deepest: Drawdown, colors: Palette) -> None:
     )
     figure.add_annotation(
         x=until,
-        y=deepest.depth,
+        y=float(f"{deepest.depth:.9g}"),
         yref="y2",
         text=f"{deepest.depth:.1%} since {since[:10]}",
         arrowcolor=colors.text,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from gekko_lab.charts.calendars import Table, hours, months
+from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.reading import numeric_names, read_values
 from gekko_lab.charts.themes import palette
 from gekko_lab.errors import DataError, InvalidArgument
@@ -125,7 +126,7 @@ def cells(
     trace = go.Heatmap(
         x=list(table.columns),
         y=list(table.rows),
-        z=table.numbers,
+        z=drawn(table.numbers),
         zmin=low,
         zmax=high,
         colorscale=colors.balance() if low < 0 else colors.ramp(),
@@ -149,7 +150,7 @@ def _limits(numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple
     known = numbers[np.isfinite(numbers)]
     if not known.size:
         return 0.0, 1.0
-    most = float(np.abs(known).max()) or 1.0
+    most = float(drawn(np.abs(known)).max()) or 1.0
     return (-most if known.min() < 0 else 0.0), most
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.themes import palette
 from gekko_lab.frames.checks import check_candles
 from gekko_lab.frames.convert import to_candles
@@ -138,12 +139,12 @@ def _colored(trace: go.Scatter | go.Bar, colors: Palette) -> go.Scatter | go.Bar
 
 
 def _dots(x: Numbers, y: Numbers, name: str) -> go.Scatter:
-    return go.Scatter(x=x, y=y, name=name, mode="markers", marker={"size": 5})
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="markers", marker={"size": 5})
 
 
 def _line(x: Numbers, y: Numbers, name: str) -> go.Scatter:
     line = {"dash": "dash", "width": 2}
-    return go.Scatter(x=x, y=y, name=name, mode="lines", line=line)
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="lines", line=line)
 
 
 def _standard(grid: Grid) -> Numbers:
@@ -227,9 +228,10 @@ def _hours(grid: Grid) -> Cell:
     hours = np.arange(24)
     size = _relative(returns.hourly_means(grid.hour, np.abs(grid.change)))
     volume = _relative(returns.hourly_means(grid.hour, grid.volume))
+    line = {"width": 2}
     traces = [
-        go.Bar(x=hours, y=volume, name="volume", opacity=0.7),
-        go.Scatter(x=hours, y=size, name="abs. return", mode="lines+markers", line={"width": 2}),
+        go.Bar(x=hours, y=drawn(volume), name="volume", opacity=0.7),
+        go.Scatter(x=hours, y=drawn(size), name="abs. return", mode="lines+markers", line=line),
     ]
     return Cell(traces, "hours of the day: abs. return, volume (bars)", "UTC", "over the mean")
 

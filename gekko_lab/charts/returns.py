@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.reading import log_changes, read_values
 from gekko_lab.charts.themes import palette
 from gekko_lab.realism import statistics
@@ -110,9 +111,9 @@ def _histogram(returns: Numbers, colors: Palette) -> list[go.Bar | go.Scatter]:
     density, _ = np.histogram(returns, edges, density=True) if returns.size else (edges[:0], edges)
     centers = (edges[1:] + edges[:-1]) / 2.0
     bars = go.Bar(
-        x=centers,
-        y=density,
-        width=np.diff(edges),
+        x=drawn(centers),
+        y=drawn(density),
+        width=drawn(np.diff(edges)),
         name="returns",
         opacity=0.7,  # the normal stays visible across it
         marker={"color": colors.data, "line": {"width": 0}},
@@ -148,8 +149,8 @@ def _quantiles(returns: Numbers, colors: Palette) -> list[go.Scatter]:
     shares = (places + 0.5) / max(ordered.size, 1)
     normal = np.array([_NORMAL.inv_cdf(share) for share in shares])
     dots = go.Scatter(
-        x=normal,
-        y=ordered[places],
+        x=drawn(normal),
+        y=drawn(ordered[places]),
         name="quantiles",
         mode="markers",
         marker={"color": colors.data, "size": 5},
@@ -167,4 +168,4 @@ def _shown(count: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
 
 def _model(x: Numbers, y: Numbers, name: str, colors: Palette) -> go.Scatter:
     line = {"color": colors.model, "dash": "dash", "width": 2}
-    return go.Scatter(x=x, y=y, name=name, mode="lines", line=line)
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="lines", line=line)
