@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 from functools import cache
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +108,8 @@ def choice(name: str, module: str) -> str:
 @cache
 def read(module: str) -> tuple[dict[str, str], dict[str, str]]:
     """Give the Literal aliases of a module, and where its imported names come from."""
-    tree = ast.parse(Path(str(import_module(module).__file__)).read_text(encoding="utf-8"))
+    spec = find_spec(module)
+    tree = ast.parse(Path(str(spec and spec.origin)).read_text(encoding="utf-8"))
     names: dict[str, str] = {}
     homes: dict[str, str] = {}
     for node in ast.walk(tree):
