@@ -41,7 +41,12 @@ def draw(theme: Theme, browser: str) -> Path:
     with TemporaryDirectory() as folder:
         page = Path(folder) / "chart.html"
         page.write_text(chart.replace("<body>", '<body style="margin:0">'), encoding="utf-8")
-        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--force-device-scale-factor=2"]
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--hide-scrollbars",
+            "--force-device-scale-factor=2",
+        ]
         size = f"--window-size={WIDTH},{HEIGHT}"
         where = [f"--user-data-dir={folder}/profile", f"--screenshot={target}", page.as_uri()]
         subprocess.run(  # noqa: S603 (our own page)
