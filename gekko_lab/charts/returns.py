@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gekko_lab.realism.statistics import Numbers
 
 _MOST_BARS = 300
-_TAIL, _MIDDLE = 150, 200  # dots of each end, all of them, and of what lies between
+_TAIL, _MIDDLE = 100, 100  # dots of each end, all of them, and of what lies between
+_WIDE = 5.0  # standard deviations; a normal has nothing to show beyond
 _NORMAL = NormalDist()
 
 
@@ -113,15 +114,16 @@ def _histogram(returns: Numbers, colors: Palette) -> list[go.Bar | go.Scatter]:
     bars = go.Bar(
         x=drawn(centers),
         y=drawn(density),
-        width=drawn(np.diff(edges)),
+        width=float(drawn(edges[1:] - edges[:-1])[0]),
         name="returns",
         opacity=0.7,  # the normal stays visible across it
         marker={"color": colors.data, "line": {"width": 0}},
     )
     spread = float(returns.std()) if returns.size else 0.0
-    points = np.linspace(edges[0], edges[-1], 401) if spread > 0 else edges[:0]
-    shifted = (points - returns.mean()) / spread if spread > 0 else points
-    normal = np.exp(-(shifted**2) / 2.0) / (np.sqrt(2.0 * np.pi) * (spread or 1.0))
+    middle = float(returns.mean()) if spread > 0 else 0.0
+    steps = np.linspace(-_WIDE, _WIDE, 121) if spread > 0 else edges[:0]
+    normal = np.exp(-(steps**2) / 2.0) / (np.sqrt(2.0 * np.pi) * (spread or 1.0))
+    points = middle + spread * steps
     return [bars, _model(points, normal, "normal", colors)]
 
 

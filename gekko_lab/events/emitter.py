@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.types import Kind
 
+    _Calls = tuple[int, dict[Kind, tuple["Listener", ...]], list["Listener"]]
+
 EVERYTHING: Final = "*"
 NAMES: Final = (*KINDS, *PLURALS, EVERYTHING)
 
@@ -94,6 +96,7 @@ class Emitter:
         self._registry = EventEmitter()
         self._changing = threading.Lock()
         self._version = 0
+        self._calls: _Calls | None = None
         self._failures: dict[str, int] = {}
 
     def on(self, name: str, listener: Callable[[Any], Any] | None = None) -> Any:  # noqa: ANN401
@@ -213,7 +216,13 @@ class Emitter:
         )
         self._failed(listener, problem, told)
 
-    def _resolved(self) -> tuple[int, dict[Kind, tuple[Listener, ...]], list[Listener]]:
+    def _resolved(self) -> _Calls:
+        """Give the synchronous listeners, which are looked up when they have changed."""
+        if self._calls is None or self._calls[0] != self._version:
+            self._calls = self._look_up()
+        return self._calls
+
+    def _look_up(self) -> _Calls:
         with self._changing:
             version = self._version
             of = {

@@ -434,10 +434,7 @@ class Feed(Telling):
         piece = self._assembler.assemble(batch, now_us)
         piece.born = self._clock.monotonic()
         self._meter.count(piece, now_us)
-        for part in piece.parts:
-            self._recent.add_rows(part)
-        for event in piece.single():
-            self._recent.add_event(event)
+        self._recent.add(piece)
         if piece.parts and any(outlet.single for outlet in self._outlets()):
             piece.events()
         return piece

@@ -29,8 +29,8 @@ class Desk(Protocol):
     def reset(self) -> None:
         """Get ready for a new connection."""
 
-    def take(self, event: MarketEvent) -> None:
-        """Take an event of the stream."""
+    def take(self, events: Sequence[MarketEvent]) -> None:
+        """Take events of the stream that came together."""
 
     async def catch_up(self) -> None:
         """Do what is to be done once the stream flows."""
@@ -155,7 +155,7 @@ class Leg:
             await _first([asyncio.ensure_future(w) for w in (stream.run(), self._follow(stream))])
 
     @contextlib.asynccontextmanager
-    async def _opened(self, tell: Callable[[MarketEvent], None]) -> AsyncIterator[Stream]:
+    async def _opened(self, tell: Callable[[Sequence[MarketEvent]], None]) -> AsyncIterator[Stream]:
         alertness = self._patience.alertness
         stream = self._source.open_stream(
             self._kind, self._symbols, tell, depth=self._depth, alertness=alertness

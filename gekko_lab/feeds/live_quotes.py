@@ -52,8 +52,12 @@ class QuoteDesk:
         """Note that from here on something may be missed."""
         self._missed = set(self._last)
 
-    def take(self, event: MarketEvent) -> None:
-        """Tell it, after the gap that it ends."""
+    def take(self, events: Sequence[MarketEvent]) -> None:
+        """Tell them, each after the gap that it ends."""
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: MarketEvent) -> None:
         symbol = event.symbol
         if symbol in self._missed:
             self._missed.discard(symbol)
@@ -76,7 +80,7 @@ class QuoteDesk:
             with contextlib.suppress(StopIteration):
                 event = next(iter(await self._asked(symbol)))
                 if _state(event) != _state(self._last.get(symbol)):
-                    self.take(event)
+                    self._tell(event)
 
     async def _asked(self, symbol: str) -> Sequence[MarketEvent]:
         if self._kind == "order_book":

@@ -45,7 +45,7 @@ class Telling(Emitter):
         self._context: Context | None = None
         self._dropped = self._lapses = 0
         self._over = False
-        self._calls: tuple[int, bool, frozenset[str]] = (-1, False, frozenset())
+        self._heeded: tuple[int, bool, frozenset[str]] = (-1, False, frozenset())
 
     def _begin_telling(self, context: Context, ended: Callable[[], None]) -> None:
         with self._lock:
@@ -118,11 +118,11 @@ class Telling(Emitter):
 
     def _sync_calls(self) -> tuple[bool, frozenset[str]]:
         """Tell whether anybody listens to single events, and to which kinds in any way."""
-        if self._calls[0] != self._version:
+        if self._heeded[0] != self._version:
             version, single, plural = self._resolved()
             kinds = frozenset(single).union(*(listener.kinds for listener in plural))
-            self._calls = version, bool(single), kinds
-        return self._calls[1:]
+            self._heeded = version, bool(single), kinds
+        return self._heeded[1:]
 
     # Coroutine functions, in the loop
 

@@ -22,7 +22,7 @@ from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_page, whole_seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -131,6 +131,11 @@ class CoinbaseExchange:
         """Give no headers: the exchange doesn't tell what was used."""
         del verdict
         return {}
+
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Find out in steps what the lines of all markets tell."""
+        del path  # no other answer tells of all markets
+        return (self._prices.spark_line(market, now) for market in self._markets.values())
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY, HOUR, Timeframe
 from gekko_lab.server.books import LEVELS
-from gekko_lab.server.prices import Prices
+from gekko_lab.server.prices import KEPT, Prices
 from gekko_lab.server.rendering import decimals, padded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gekko_lab.market.rules import MarketRules
-    from gekko_lab.server.books import Level
+    from gekko_lab.server.books import Books, Level
+    from gekko_lab.server.schedule import Schedule
 
 BOOK_LEVELS = {"1": 1, "2": LEVELS}
 """How many prices a side has, by `level`; single orders, level 3, aren't known."""
@@ -26,6 +28,10 @@ _MONTH_DAYS = 30
 
 class CoinbasePrices(Prices):
     """Answers what is asked of prices now."""
+
+    def __init__(self, schedule: Schedule, books: Books) -> None:
+        super().__init__(schedule, books)
+        self._lines = lru_cache(maxsize=KEPT)(self._line)
 
     def book(self, market: MarketRules, levels: int, now: int) -> dict[str, Any]:
         """Give the best prices with their amounts, each as of one order."""
@@ -74,6 +80,9 @@ class CoinbasePrices(Prices):
 
     def spark_line(self, market: MarketRules, now: int) -> list[tuple[float, ...]]:
         """Give `[time, low, high, open, close]` of the last 24 hours, the newest first."""
+        return self._lines(market, now)
+
+    def _line(self, market: MarketRules, now: int) -> list[tuple[float, ...]]:
         current = _HOUR.floor(now)
         span = Span(current - DAY + HOUR, current + HOUR)
         candles = self._schedule.candles(market.symbol, _HOUR, span, now)

@@ -25,7 +25,7 @@ from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -149,6 +149,11 @@ class KrakenSpot:
         """Give no headers: the exchange doesn't tell what was used."""
         del verdict
         return {}
+
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Find out in steps what tickers tell."""
+        del path  # no other answer tells of all markets
+        return (self._prices.ticker(market, now) for market in self._markets.values())
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.server.books import LEVELS, STEP, end_of, latest_update
-from gekko_lab.server.prices import Prices
+from gekko_lab.server.prices import KEPT, Prices
 from gekko_lab.server.rendering import PLACES, decimals, padded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gekko_lab.market.rules import MarketRules
-    from gekko_lab.server.books import Level
+    from gekko_lab.server.books import Books, Level
+    from gekko_lab.server.schedule import Schedule
 
 __all__ = ["LEVELS", "MOST_LEVELS", "KrakenPrices"]
 
@@ -37,7 +39,15 @@ class KrakenPrices(Prices):
             "bids": [(*level, time) for level in _levels(book.bids[:levels], market)],
         }
 
+    def __init__(self, schedule: Schedule, books: Books) -> None:
+        super().__init__(schedule, books)
+        self._tickers = lru_cache(maxsize=KEPT)(self._ticker)
+
     def ticker(self, market: MarketRules, now: int) -> dict[str, Any] | None:
+        """Give what `Ticker` tells of a market; None before any trade."""
+        return self._tickers(market, now)
+
+    def _ticker(self, market: MarketRules, now: int) -> dict[str, Any] | None:
         """Give today's numbers (since midnight UTC) and those of 24 hours; None before any trade.
 
         A market that hasn't traded today has the numbers of its last price.

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from gekko_lab.server.statistics import DayStatistics
     from gekko_lab.server.tapes import Print
 
+KEPT = 512
+"""Answers about a market at a moment that are kept, so that those about all can be prepared."""
+
 
 class Prices:
     """Tells what is asked of prices now; a dialect puts it into words.
