@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ import pytest
 import requests
 from joblib.externals.loky import get_reusable_executor
 
+import gekko_lab
 from gekko_lab.server import FrameMarket, serve
 from gekko_lab.server.faults import Kind, StreamKind
 from gekko_lab.simulation import SimulatedMarket
@@ -146,3 +148,24 @@ def test_serving_is_told_of_with_all_kinds_of_faults_and_all_calls():
     for call in calls:
         method, path = call.split()
         assert f"`{method} {path.replace('/_gekko_lab', '…')}" in text
+
+
+def test_pages_name_only_what_exists():
+    """Calls that the tables of replacements name can be found, and so can their links."""
+    text = (DOCS / "migration.md").read_text(encoding="utf-8")
+    cells = re.findall(r"\| ([^|\n]*) \|$", text, flags=re.MULTILINE)
+    names = {name for cell in cells for name in re.findall(r"`([a-z][\w.]*)\(", cell)}
+    assert {"fetch", "stream", "datalog.catalog"} <= names
+    elsewhere = {
+        "status",
+        "joblib.parallel_config",
+        "recorder.gaps",
+        "recorder.status",
+        "recorder.stop",
+        "feed.health",
+    }
+    for name in names - elsewhere:
+        assert attrgetter(name.removeprefix("gekko_lab."))(gekko_lab), name
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= anchors
