@@ -20,6 +20,7 @@ from gekko_lab.errors import InvalidArgument
 from gekko_lab.frames.convert import like
 from gekko_lab.market.moments import show_time
 from gekko_lab.widgets.callbacks import Callbacks
+from gekko_lab.widgets.content import USUAL
 from gekko_lab.widgets.pace import Pace
 from gekko_lab.widgets.picture import BARS, data_uri, picture
 
@@ -92,7 +93,9 @@ class Front(anywidget.AnyWidget):
         return table if self._given is None else like(table, self._given)
 
     def _state(self) -> dict[str, Any]:
-        window = self._content.window(*(self._shown or (0, 1)))
+        since, until = self._shown or (0, 1)
+        step = self._content.step_for(until - since, USUAL)
+        window = self._content.window(since, until, step)
         return {"head": self._head(window), "window": window.numbers}
 
     def _head(self, window: Window) -> dict[str, Any]:
