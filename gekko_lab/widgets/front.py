@@ -140,7 +140,7 @@ class Front(anywidget.AnyWidget):
     def _greet(self, message: Mapping[str, Any]) -> None:
         """Note a new view, and tell it when the state that it has painted is of before."""
         self._steps[message["view"]] = message["step"]
-        if message["version"] != self._content.version or self._changed is not None:
+        if message["version"] != self._content.version:
             self._post({"kind": "stale", "view": message["view"]})
 
     def _give_window(self, message: Mapping[str, Any]) -> None:
@@ -197,7 +197,7 @@ class Front(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 (Jupyter's own protocol)
         """Give the widget, and a picture for where there is none."""
         with self._lock:
-            if self.head["version"] != self._content.version or self._changed is not None:
+            if self.head["version"] != self._content.version:
                 self._publish()
         bundle = super()._repr_mimebundle_(**options)
         if bundle is None:

@@ -296,7 +296,10 @@ export class Chart {
     const { head } = bars;
     Object.assign(head, { span, count });
     const news = all[head.step] ?? [];
-    if (!news.length || news[0][0] > bars.until) return;
+    if (!news.length || news[0][0] > bars.until) {
+      this.consider();
+      return;
+    }
     const before = bars.until;
     const follows = this.shown[1] >= before;
     for (const bar of news) {
@@ -407,8 +410,10 @@ export class Chart {
 
   /** Moves the end of the selection by a bar, or begins one at the last bar that is shown. */
   extend(bars) {
+    const { span } = this.bars.head;
+    if (!span) return;
     const selected = this.model.get("selected");
-    const end = selected ? selected[1] : Math.min(this.shown[1], this.bars.head.span?.[1] ?? 0);
+    const end = selected ? selected[1] : Math.min(this.shown[1], span[1]);
     const place = Math.round(this.bars.placeOf(end));
     const start = selected ? selected[0] : this.bars.timeAt(place - 1);
     const next = this.bars.timeAt(place + (selected ? bars : 0));
