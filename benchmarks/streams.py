@@ -33,7 +33,7 @@ TITLES = {
 }
 SYMBOLS = [f"{base}/USDT" for base in ("BTC", "ETH", "SOL", "XRP", "LTC", "ADA", "DOGE")]
 RATE = 800  # trades a second of each market
-SECONDS, WARM = 12.0, 12.0
+SECONDS, WARM = 12.0, 30.0  # trades since the minute's open come first, a minute's worth at most
 
 Line = dict[str, Any]
 
