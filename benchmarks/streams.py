@@ -40,6 +40,8 @@ Line = dict[str, Any]
 
 def measure(environments: Environments, rounds: int) -> Line:
     """Give every contender's lines, and their medians."""
+    for name in set(CONTENDERS.values()):
+        environments.python(name)  # made before any exchange begins, whose market has an end
     with tempfile.TemporaryDirectory(prefix="gekko-lab-") as folder:
         certificate = _certificate(Path(folder))
         lines = [_round(environments, certificate, number) for number in range(rounds)]
