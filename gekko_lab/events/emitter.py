@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from gekko_lab.events.types import Kind
 
+    _Calls = tuple[int, dict[Kind, tuple["Listener", ...]], list["Listener"]]
+
 EVERYTHING: Final = "*"
 NAMES: Final = (*KINDS, *PLURALS, EVERYTHING)
 
@@ -40,13 +42,17 @@ class Listener:
         Whether it has heard enough after the first.
     asynchronous : bool
         Whether calling it gives a coroutine.
+    kinds : frozenset of str
+        The kinds of events that it hears of, one by one or as frames.
     """
 
-    __slots__ = ("asynchronous", "function", "name", "once", "spent")
+    __slots__ = ("asynchronous", "function", "kinds", "name", "once", "spent")
 
     def __init__(self, name: str, function: Callable[[Any], Any], *, once: bool) -> None:
         self.name, self.function, self.once = name, function, once
         self.asynchronous = _is_async(function)
+        kinds: tuple[str, ...] = KINDS if name == EVERYTHING else (PLURALS.get(name, name),)
+        self.kinds = frozenset(kinds)
         self.spent = False
 
     def __call__(self, told: object) -> Any:  # noqa: ANN401 (a coroutine, or anything)
@@ -90,6 +96,7 @@ class Emitter:
         self._registry = EventEmitter()
         self._changing = threading.Lock()
         self._version = 0
+        self._calls: _Calls | None = None
         self._failures: dict[str, int] = {}
 
     def on(self, name: str, listener: Callable[[Any], Any] | None = None) -> Any:  # noqa: ANN401
@@ -209,7 +216,13 @@ class Emitter:
         )
         self._failed(listener, problem, told)
 
-    def _resolved(self) -> tuple[int, dict[Kind, tuple[Listener, ...]], list[Listener]]:
+    def _resolved(self) -> _Calls:
+        """Give the synchronous listeners, which are looked up when they have changed."""
+        if self._calls is None or self._calls[0] != self._version:
+            self._calls = self._look_up()
+        return self._calls
+
+    def _look_up(self) -> _Calls:
         with self._changing:
             version = self._version
             of = {

@@ -47,6 +47,7 @@ class Piece:
         "_events",
         "_exchange",
         "_frames",
+        "_grouped",
         "_making",
         "_timeframe",
         "born",
@@ -69,6 +70,7 @@ class Piece:
         self._count = len(events) if count is None else count
         self._all: Sequence[Event] | None = None if parts else events
         self._frames: dict[MarketKind, pl.DataFrame] = {}
+        self._grouped: dict[tuple[str, str], list[Event]] | None = None
         self._making = threading.Lock()
 
     def __len__(self) -> int:
@@ -77,6 +79,19 @@ class Piece:
     def single(self) -> Sequence[Event]:
         """Give the events that came one by one."""
         return self._events
+
+    def grouped(self) -> dict[tuple[str, str], list[Event]]:
+        """Give the events that came one by one, by kind and symbol."""
+        if self._grouped is None:
+            grouped: dict[tuple[str, str], list[Event]] = {}
+            for event in self._events:
+                key = (event.kind, event.symbol)
+                if key in grouped:
+                    grouped[key].append(event)
+                else:
+                    grouped[key] = [event]
+            self._grouped = grouped
+        return self._grouped
 
     def events(self) -> Sequence[Event]:
         """Give the events one by one."""

@@ -288,11 +288,12 @@ class Feed(Telling):
                     f"{', '.join(map(repr, KINDS))}"
                 )
         outlet = self._outlet()
+        outlet.kinds = wanted = frozenset(kinds or (*self.kinds, "gap"))
         with self._lock:
             if self._over:
                 outlet.buffer.close()
             self._readers.append(outlet)
-        return Events(self, outlet, frozenset(kinds or (*self.kinds, "gap")))
+        return Events(self, outlet, wanted)
 
     def begin_reading(self) -> bool:
         """Start if it hasn't been; tell whether that was so."""
@@ -355,18 +356,19 @@ class Feed(Telling):
         born = [piece.born for piece in oldest if piece is not None and piece.born]
         last = self._meter.last_us
         counts = getattr(self._channel, "counts", NO_COUNTS)
+        dropped, lapses = self._drops()
         return Health(
             state=self._state,
             events=self._meter.events,
             events_per_second=self._meter.rate(),
-            dropped=self._drops(),
+            dropped=dropped,
             waiting=waiting,
             lag_s=self._clock.monotonic() - min(born) if born else 0.0,
             latency_p50_ms=self._meter.latency_ms(50),
             latency_p99_ms=self._meter.latency_ms(99),
             last_event=datetime.fromtimestamp(last / 1e6, UTC) if last else None,
             reconnects=self._meter.reconnects,
-            gaps=self._meter.gaps,
+            gaps=self._meter.gaps + lapses,
             late_trades=self._late + self._assembler.late,
             listener_errors=self.failures,
             backfilled=counts.backfilled,
@@ -432,10 +434,7 @@ class Feed(Telling):
         piece = self._assembler.assemble(batch, now_us)
         piece.born = self._clock.monotonic()
         self._meter.count(piece, now_us)
-        for part in piece.parts:
-            self._recent.add_rows(part)
-        for event in piece.single():
-            self._recent.add_event(event)
+        self._recent.add(piece)
         if piece.parts and any(outlet.single for outlet in self._outlets()):
             piece.events()
         return piece

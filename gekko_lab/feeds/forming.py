@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from gekko_lab.events.types import Gap
+from gekko_lab.feeds.summing import exact_sums
 from gekko_lab.frames.candles import candles_from_trades
 from gekko_lab.frames.schemas import CANDLES_FULL, PRINTS, TIME, empty
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from gekko_lab.market.timeframe import Timeframe
 
 _ZERO = Decimal(0)
+_MANY: Final = 4096
 
 
 class Row(NamedTuple):
@@ -61,6 +63,7 @@ class Forming:
         self._last: float | None = None
         self._count = 0
         self._prices = (0.0, 0.0, 0.0, 0.0)
+        self._new: tuple[list[float], list[float]] = ([], [])  # prices, amounts: summed up together
         self._volume = self._cost = _ZERO
         self._told_late = -1
 
@@ -92,30 +95,43 @@ class Forming:
     def _floor(self, time: int) -> int:
         return self._width.floor(time // 1000) * 1000
 
-    def add(self, time: int, price: float, amount: float) -> list[Row]:
+    def add(self, time: int, price: float, amount: float) -> Sequence[Row]:
         """Take a trade, and give the candles that it closes."""
-        if self._begin <= time < self._end:
-            self._take(price, amount)
-            return []
-        if not self.begun:
-            self.begin(time)
-        if time < self._begin:
-            self._note_late(time)
-            return []
-        closed = self.close(self._floor(time))
-        self._take(price, amount)
+        closed: Sequence[Row] = ()
+        if not self._begin <= time < self._end:
+            if not self.begun:
+                self.begin(time)
+            if time < self._begin:
+                self._note_late(time)
+                return ()
+            closed = self.close(self._floor(time))
+        prices, amounts = self._new
+        prices.append(price)
+        amounts.append(amount)
+        if len(prices) == _MANY:
+            self._sum_up()
         return closed
 
-    def _take(self, price: float, amount: float) -> None:
-        bare, size = Decimal(repr(price)), Decimal(repr(amount))
-        self._volume += size
-        self._cost += bare * size
+    def _sum_up(self) -> None:
+        """Put the trades that came one by one into the open candle."""
+        prices, amounts = self._new
+        if not prices:
+            return
+        self._new = ([], [])
+        volume, cost = exact_sums(prices, amounts)
+        self._put((prices[0], max(prices), min(prices), prices[-1]), volume, cost, len(prices))
+
+    def _put(
+        self, prices: tuple[float, float, float, float], volume: Decimal, cost: Decimal, count: int
+    ) -> None:
         if self._count:
-            first, high, low, _ = self._prices
-            self._prices = (first, max(high, price), min(low, price), price)
+            (first, most, least, _), (_, high, low, last) = self._prices, prices
+            self._prices = (first, max(most, high), min(least, low), last)
         else:
-            self._prices = (price, price, price, price)
-        self._count += 1
+            self._prices = prices
+        self._volume += volume
+        self._cost += cost
+        self._count += count
 
     def _note_late(self, time: int) -> None:
         if time < self._began:
@@ -140,6 +156,7 @@ class Forming:
         """Give the candles before an open time, which are closed with that."""
         rows: list[Row] = []
         while self.begun and self._begin < boundary:
+            self._sum_up()
             broken = self._is_broken(self._begin, self._end)
             if self._count or self._dense or broken:
                 rows += self._row(broken=broken)
@@ -193,15 +210,9 @@ class Forming:
 
     def _join(self, made: tuple[Any, ...]) -> None:
         """Take what trades of the open candle add up to."""
+        self._sum_up()
         _, first, high, low, last, volume, cost, count = made
-        if self._count:
-            was = self._prices
-            self._prices = (was[0], max(was[1], high), min(was[2], low), last)
-        else:
-            self._prices = (first, high, low, last)
-        self._volume += Decimal(repr(volume))
-        self._cost += Decimal(repr(cost))
-        self._count += count
+        self._put((first, high, low, last), Decimal(repr(volume)), Decimal(repr(cost)), count)
 
     def _filled(self, made: pl.DataFrame, boundary: int) -> pl.DataFrame:
         """Close whole candles up to an open time, with those without trades where they exist."""

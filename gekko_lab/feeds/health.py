@@ -37,7 +37,7 @@ class Health:
     events_per_second : float
         In the last ten seconds.
     dropped : int
-        Events that full buffers dropped, counted for each listener or iterator.
+        Events that full buffers dropped, counted for each listener or iterator that wants them.
     waiting : int
         Events in buffers, of the slowest listener or iterator.
     lag_s : float
@@ -48,7 +48,8 @@ class Health:
     last_event : datetime or None
         When the last event came, by the clock of this machine.
     reconnects, gaps, late_trades, listener_errors : int
-        How often that happened.
+        How often that happened. Gaps are those of the market, and one for each time that a full
+        buffer began to drop.
     backfilled, duplicates : int
         Trades that a live stream had left out and REST gave, and those that came again and were
         left out.
@@ -126,16 +127,21 @@ class Meter:
                 numbered += count
                 if self._clocked:
                     self._latencies.extend((received - times).tail(_LATENCIES).to_list())
-            for event in piece.single():
-                if isinstance(event, State):
-                    self.reconnects += event.state == "reconnecting"
+            for (kind, symbol), events in piece.grouped().items():
+                if kind == "state":
+                    self.reconnects += sum(
+                        isinstance(each, State) and each.state == "reconnecting" for each in events
+                    )
                     continue
-                numbered += 1
-                self._add(event.kind, event.symbol, 1, event.timestamp_us)
-                if event.kind == "gap":
-                    self.gaps += 1
-                elif self._clocked and event.kind != "candle":
-                    self._latencies.append(event.received_us - event.timestamp_us)
+                numbered += len(events)
+                when = [event.timestamp_us for event in events]
+                self._add(kind, symbol, len(events), max(when))
+                if kind == "gap":
+                    self.gaps += len(events)
+                elif self._clocked and kind != "candle":
+                    self._latencies += [
+                        event.received_us - time for event, time in zip(events, when, strict=True)
+                    ]
             if numbered:
                 self.events += numbered
                 self.last_us = now_us

@@ -15,7 +15,8 @@ from gekko_lab.feeds.channel import Batch
 from gekko_lab.feeds.health import Counts
 from gekko_lab.feeds.live_asking import Asking, ExchangeTime
 from gekko_lab.feeds.live_hub import Hub, Patience
-from gekko_lab.feeds.live_legs import Leg, QuoteDesk
+from gekko_lab.feeds.live_leg import Leg
+from gekko_lab.feeds.live_quotes import QuoteDesk
 from gekko_lab.feeds.live_trades import TradeDesk
 from gekko_lab.fetching.asking import ask
 from gekko_lab.market.timeframe import Timeframe
@@ -51,7 +52,8 @@ class LiveChannel:
     depth
         Levels on each side of an order book.
     transport
-        "websocket", or "poll" to ask by REST again and again; "auto" polls what has no stream.
+        "websocket", or "poll" to ask by REST again and again; "auto" polls what has no stream, and
+        as long as a stream can't be reached.
     patience
         How long to wait for what.
 
@@ -155,8 +157,8 @@ class LiveChannel:
     async def _leg(
         self, asking: Asking, kind: StreamKind, desk: TradeDesk | QuoteDesk, hub: Hub
     ) -> Leg:
-        polled = self._transport == "poll" or not await asking.once(self._live_source.streams, kind)
-        if polled and self._transport == "websocket":
+        has = self._transport != "poll" and await asking.once(self._live_source.streams, kind)
+        if not has and self._transport == "websocket":
             raise UnsupportedBySource(
                 f"{self.exchange} has no stream of {kind}s: use transport='auto'"
             )
@@ -168,7 +170,8 @@ class LiveChannel:
             hub,
             depth=self._depth,
             patience=self._patience,
-            polled=polled,
+            streams=has,
+            polls=self._transport != "websocket",
         )
 
 

@@ -38,6 +38,10 @@ class Patience:
         How long missing trades are asked for before a gap is told.
     quiet_s : float
         After so long without a trade REST is asked whether there was none; then ever more rarely.
+    stream_tries : int
+        How often in a row a stream may fail before its first word until REST stands in for it.
+    longest_reach_s : float
+        How far tries to reach the stream are apart at most while REST stands in.
     """
 
     alertness: Alertness = field(default_factory=Alertness)
@@ -46,12 +50,21 @@ class Patience:
     longest_wait_s: float = 5.0
     fill_s: float = 60.0
     quiet_s: float = 30.0
+    stream_tries: int = 3
+    longest_reach_s: float = 60.0
 
     def wait_s(self, failures: int) -> float:
         """Give how long to wait after so many failures in a row."""
         if failures <= 1:
             return 0.0
-        longest = min(self.first_wait_s * 2.0 ** min(failures - 2, 20), self.longest_wait_s)
+        return self._jittered(failures - 2, self.longest_wait_s)
+
+    def reach_s(self, tries: int) -> float:
+        """Give how long to wait for one more try to reach a stream that REST stands in for."""
+        return self._jittered(tries, self.longest_reach_s)
+
+    def _jittered(self, doublings: int, longest_s: float) -> float:
+        longest = min(self.first_wait_s * 2.0 ** min(doublings, 20), longest_s)
         return longest * random.uniform(0.5, 1.0)  # noqa: S311 (so that not all come at once)
 
 
@@ -124,12 +137,12 @@ class Hub:
         self._down.add(leg)
         self._state("reconnecting", reason)
 
-    def up(self, leg: object) -> None:
-        """Note that data of a leg flow again."""
+    def up(self, leg: object, reason: str) -> None:
+        """Note that data of a leg flow again, perhaps in a way that has a reason."""
         if leg in self._down:
             self._down.remove(leg)
             if not self._down:
-                self._state("running", "")
+                self._state("running", reason)
 
     def _state(self, state: FeedState, reason: str) -> None:
         now = now_us()

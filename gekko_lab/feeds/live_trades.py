@@ -98,6 +98,7 @@ class TradeDesk:
         """Get ready for a new connection: newer trades wait for those that were missed."""
         if not self._begun:
             self._tapes = {s: Tape(self._hub.exchange, s, self._rules[s], 0) for s in self._symbols}
+            self._places.clear()
         for tape in self._tapes.values():
             tape.lose()
 
@@ -107,19 +108,27 @@ class TradeDesk:
             self._rules[symbol] = await self._asking.once(self._source.trade_rules, symbol)
         self.reset()
 
-    def take(self, event: MarketEvent) -> None:
-        """Take a trade of the stream."""
-        if not isinstance(event, Trade):
-            return
-        tape = self._tapes[event.symbol]
+    def take(self, events: Sequence[MarketEvent]) -> None:
+        """Take trades of the stream that came together."""
+        now, out = time.monotonic(), self._hub.events
+        trades = [event for event in events if isinstance(event, Trade)]
+        for trade in trades:
+            symbol = trade.symbol
+            self._heard[symbol] = now
+            tape = self._tapes[symbol]
+            if not tape.go_on(trade, out):
+                self._look_at(tape, trade)
+        if trades:
+            self._clock.came(trades[0])  # it has waited longest
+            self._hub.wake()
+
+    def _look_at(self, tape: Tape, trade: Trade) -> None:
+        """Take a trade that isn't the next one."""
         doubles = tape.duplicates
-        tape.take(event, self._hub.events)
-        self._heard[event.symbol] = time.monotonic()
+        tape.take(trade, self._hub.events)
         self._hub.counts.duplicates += tape.duplicates - doubles
-        self._clock.came(event)
         if tape.filling and self._begun:
             self._fill_soon(tape)
-        self._hub.wake()
 
     async def catch_up(self) -> None:
         """Get what is missing up to now; the first time, what the candles need."""

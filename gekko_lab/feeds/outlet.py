@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.events.buffer import Buffer
 from gekko_lab.events.piece import Piece
-from gekko_lab.events.types import Gap
+from gekko_lab.events.types import KINDS, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Collection, Iterator
 
     from gekko_lab.events.buffer import Overflow
     from gekko_lab.events.emitter import Listener
@@ -27,8 +27,10 @@ class Outlet:
         The asynchronous listener that it belongs to.
     single : bool
         Whether events are wanted one by one.
-    dropped : int
-        How many events it has dropped.
+    kinds : collection of str
+        What is wanted; nothing else is kept or counted.
+    dropped, gaps : int
+        How many events it has dropped, and how often it began to.
     interrupted, discarded : bool
         Whether what was taken already is not to be told now, or never.
     """
@@ -40,13 +42,21 @@ class Outlet:
         *,
         listener: Listener | None = None,
         single: bool = True,
+        kinds: Collection[str] = frozenset(KINDS),
     ) -> None:
         self.buffer: Buffer[Piece] = Buffer(capacity, overflow, self._drop)
-        self.listener, self.single = listener, single
-        self.dropped = 0
+        self.listener, self.single, self.kinds = listener, single, kinds
+        self.dropped = self.gaps = 0
         self.interrupted = self.discarded = False
         self._lost: Gap | None = None
         self._losing = threading.Lock()
+
+    def wants(self, piece: Piece) -> bool:
+        """Tell whether a piece holds anything for it."""
+        kinds = self.kinds
+        return any(event.kind in kinds for event in piece.single()) or any(
+            part.kind in kinds for part in piece.parts
+        )
 
     @property
     def paused(self) -> bool:
@@ -89,14 +99,17 @@ class Outlet:
         return not self.discarded
 
     def _drop(self, piece: Piece) -> None:
-        events = [event for event in piece.events() if event.kind not in {"state", "error"}]
+        wanted = frozenset(self.kinds) - {"state", "error"}
+        events = [event for event in piece.events() if event.kind in wanted]
         if not events:
             return
         times = [event.timestamp_us for event in events]
         since, until, count = min(times), max(times) + 1, len(events)
         with self._losing:
             self.dropped += count
-            if self._lost is not None:
+            if self._lost is None:
+                self.gaps += 1
+            else:
                 since, until = min(since, self._lost.since_us), max(until, self._lost.until_us)
                 count += self._lost.count or 0
             last = events[-1]

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from gekko_lab.events.columns import STREAMS, to_rows
 from gekko_lab.events.piece import ordered
-from gekko_lab.events.types import Candle, OrderBook, Ticker, Trade
 
 if TYPE_CHECKING:
-    from gekko_lab.events.piece import Part
+    from gekko_lab.events.piece import Piece
     from gekko_lab.events.types import Event, MarketKind
-
-_ROWS = (Trade, Candle, OrderBook, Ticker)
 
 
 class _Tail:
@@ -64,16 +61,14 @@ class Recent:
         self._tails: dict[tuple[str, str], _Tail] = {}
         self._using = threading.Lock()
 
-    def add_rows(self, part: Part) -> None:
-        """Keep rows that came in columns."""
+    def add(self, piece: Piece) -> None:
+        """Keep what makes rows."""
         with self._using:
-            self._tail(part.kind, part.symbol).add(part.rows)
-
-    def add_event(self, event: Event) -> None:
-        """Keep an event that came alone, if it makes rows."""
-        if isinstance(event, _ROWS):
-            with self._using:
-                self._tail(cast("MarketKind", event.kind), event.symbol).events.append(event)
+            for part in piece.parts:
+                self._tail(part.kind, part.symbol).add(part.rows)
+            for (kind, symbol), events in piece.grouped().items():
+                if kind in STREAMS:
+                    self._tail(kind, symbol).events.extend(events)
 
     def rows(self, kind: MarketKind) -> pl.DataFrame:
         """Give what is kept of a kind, in the order of delivery."""

@@ -6,12 +6,11 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from gekko_lab.errors import IncompleteData, InvalidArgument, InvalidType
+from gekko_lab.errors import IncompleteData, InvalidArgument
 from gekko_lab.feeds.checking import read_symbols, read_wanted
 from gekko_lab.feeds.clock import WALL
 from gekko_lab.feeds.record_crew import Crew, Persistence
@@ -22,13 +21,16 @@ from gekko_lab.fetching.asked import name_of, telling_names
 from gekko_lab.fetching.defaults import check_tasks
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import NOT_RECORDED, TIME
+from gekko_lab.market.length import read_length
 from gekko_lab.market.moments import check_order, read_time
 from gekko_lab.market.spans import Span, subtract
-from gekko_lab.market.timeframe import END, Timeframe
+from gekko_lab.market.timeframe import END
 from gekko_lab.settings import reads_as
 from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from gekko_lab.feeds.checking import Interval, Wanted
     from gekko_lab.feeds.live import Transport
     from gekko_lab.feeds.streaming import Speed
@@ -296,7 +298,7 @@ def _timed(
     wanted: Wanted,
 ) -> Spec:
     """Give what is recorded with its begin and end."""
-    lasts = None if duration is None else _read_duration(duration)
+    lasts = None if duration is None else read_length(duration, name="duration")
     source = find_source(spec.exchange)
     if is_live(source):
         if since is not None or until is not None or wanted.speed != 1:
@@ -315,19 +317,6 @@ def _timed(
     if end is not None:
         check_order(now if begin is None else begin, end)
     return replace(spec, since=begin, until=end)
-
-
-def _read_duration(duration: object) -> int:
-    """Give milliseconds."""
-    if isinstance(duration, timedelta):
-        length: int | None = duration // timedelta(milliseconds=1)
-    elif isinstance(duration, str):
-        length = Timeframe.parse(duration).milliseconds
-    else:
-        raise InvalidType(f"duration={duration!r}: give text such as '1h', or a timedelta")
-    if length is None or length <= 0:
-        raise InvalidArgument(f"duration={duration!r}: give a time such as '90m', '1h' or '7d'")
-    return length
 
 
 def _check(specs: Sequence[Spec]) -> None:

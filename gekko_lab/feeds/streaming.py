@@ -99,7 +99,7 @@ def stream(
         Levels on each side of live and simulated order books.
     transport
         How exchanges are listened to: "websocket", "poll" for REST once a second, "auto" for REST
-        where there is no stream.
+        where there is no stream or, such as behind some proxies, none can be reached.
     buffer
         How many events may wait for the listeners together, for each coroutine and each iterator.
     overflow

@@ -43,9 +43,9 @@ class Telling(Emitter):
         self._served: dict[Outlet, Future[None]] = {}
         self._readers: list[Outlet] = []
         self._context: Context | None = None
-        self._dropped = 0
+        self._dropped = self._lapses = 0
         self._over = False
-        self._calls: tuple[int, bool, bool] = (-1, False, False)
+        self._heeded: tuple[int, bool, frozenset[str]] = (-1, False, frozenset())
 
     def _begin_telling(self, context: Context, ended: Callable[[], None]) -> None:
         with self._lock:
@@ -63,7 +63,8 @@ class Telling(Emitter):
 
     async def _put(self, piece: Piece) -> None:
         for outlet in self._outlets():
-            await outlet.buffer.put(piece)
+            if outlet.wants(piece):
+                await outlet.buffer.put(piece)
 
     def _put_first(self, piece: Piece) -> None:
         piece.urgent = True
@@ -115,12 +116,13 @@ class Telling(Emitter):
     def _go_on(self) -> bool:
         return self._heard is None or self._heard.wait(self.tell)
 
-    def _sync_calls(self) -> tuple[bool, bool]:
-        """Tell whether anybody listens, and whether to single events."""
-        if self._calls[0] != self._version:
+    def _sync_calls(self) -> tuple[bool, frozenset[str]]:
+        """Tell whether anybody listens to single events, and to which kinds in any way."""
+        if self._heeded[0] != self._version:
             version, single, plural = self._resolved()
-            self._calls = version, bool(single or plural), bool(single)
-        return self._calls[1:]
+            kinds = frozenset(single).union(*(listener.kinds for listener in plural))
+            self._heeded = version, bool(single), kinds
+        return self._heeded[1:]
 
     # Coroutine functions, in the loop
 
@@ -162,16 +164,20 @@ class Telling(Emitter):
     # All of them
 
     def _outlet(self, listener: Listener | None = None) -> Outlet:
-        single = listener is None or listener.name not in PLURALS
-        return Outlet(self._capacity, self._overflow, listener=listener, single=single)
+        if listener is None:
+            return Outlet(self._capacity, self._overflow)
+        single = listener.name not in PLURALS
+        return Outlet(
+            self._capacity, self._overflow, listener=listener, single=single, kinds=listener.kinds
+        )
 
     def _outlets(self) -> list[Outlet]:
         """Give those that want to be told; the synchronous listeners only where there are some."""
         with self._lock:
             outlets = [*self._readers, *self._served]
-            listens, single = self._sync_calls()
-            if self._heard is not None and listens:
-                self._heard.single = single
+            single, kinds = self._sync_calls()
+            if self._heard is not None and kinds:
+                self._heard.single, self._heard.kinds = single, kinds
                 outlets.append(self._heard)
         return outlets
 
@@ -181,13 +187,17 @@ class Telling(Emitter):
     def _forget(self, outlet: Outlet) -> None:
         with self._lock:
             self._dropped += outlet.dropped
+            self._lapses += outlet.gaps
             self._served.pop(outlet, None)
             if outlet in self._readers:
                 self._readers.remove(outlet)
 
-    def _drops(self) -> int:
+    def _drops(self) -> tuple[int, int]:
+        """Give how many events full buffers dropped, and in how many gaps."""
         with self._lock:
-            return self._dropped + sum(outlet.dropped for outlet in self._every())
+            every = self._every()
+            dropped = self._dropped + sum(outlet.dropped for outlet in every)
+            return dropped, self._lapses + sum(outlet.gaps for outlet in every)
 
     def _tell_error(self, error: Error) -> None:
         piece = Piece(error.exchange, "", [error])
@@ -201,4 +211,5 @@ class Telling(Emitter):
 
 async def _put_all(outlets: list[Outlet], piece: Piece) -> None:
     for outlet in outlets:
-        await outlet.buffer.put(piece)
+        if outlet.wants(piece):
+            await outlet.buffer.put(piece)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gekko_lab.settings import FrameKind
+
+
+def load_pandas() -> None:
+    """Load pandas as a whole, for packages that take it from the loaded modules if it is there.
+
+    They fail where another thread has just begun to load it.
+    """
+    import_module("pandas")
 
 
 def to_frame(frame: pl.DataFrame, kind: FrameKind) -> Any:  # noqa: ANN401 (the kind decides)

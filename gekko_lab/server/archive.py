@@ -124,6 +124,11 @@ class _Archive:
         del subject
         return None
 
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Nothing: it has no tickers."""
+        del path, now
+        return ()
+
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int
     ) -> Answer:

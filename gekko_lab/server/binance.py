@@ -24,7 +24,7 @@ from gekko_lab.server.queries import ProtocolError, Query
 from gekko_lab.server.spoiling import Layout, whole_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -70,6 +70,9 @@ _SUBJECTS: dict[str, Subject] = {
     "/api/v3/exchangeInfo": "markets",
     "/api/v3/time": "time",
 }
+
+
+_DAYS = "/api/v3/ticker/24hr"
 
 
 def _later(time: int, by: int) -> int:
@@ -123,6 +126,7 @@ class BinanceSpot:
     ) -> None:
         self._listing = Listing(rules)
         self._schedule = schedule
+        self._books = books or Books(schedule.market, schedule)
         self._klines = CandlePages(schedule, kline_rows)
         self._halted = frozenset(halted)
         self._page_limit = page_limit
@@ -137,7 +141,7 @@ class BinanceSpot:
             "/api/v3/aggTrades": self._trade_page,
             "/api/v3/trades": self._newest_prints,
             "/api/v3/historicalTrades": self._print_page,
-            **Tickers(self._listing, books or Books(schedule.market, schedule)).routes,
+            **Tickers(self._listing, self._books).routes,
         }
 
     def asked(self, path: str, query: Mapping[str, str]) -> Asked:
@@ -154,6 +158,12 @@ class BinanceSpot:
         """Give the headers that tell the weight of this minute."""
         used = str(verdict.used)
         return {"X-MBX-USED-WEIGHT": used, "X-MBX-USED-WEIGHT-1M": used}
+
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Find out in steps what tickers tell."""
+        if path.startswith(_DAYS):
+            return self._books.prepare([each.symbol for each in self._listing.all()], now)
+        return ()
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int

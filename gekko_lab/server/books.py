@@ -20,6 +20,8 @@ from gekko_lab.server.statistics import Statistics
 from gekko_lab.server.tapes import Tapes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import polars as pl
     from numpy.typing import NDArray
 
@@ -164,6 +166,17 @@ class Books:
     def statistics(self, symbol: str, now: int) -> DayStatistics:
         """Give the statistics of the 24 hours up to `now`, which is included."""
         return self._statistics.day(symbol, now)
+
+    def prepare(self, symbols: Iterable[str], now: int) -> Iterator[str]:
+        """Find out what tickers of markets tell at a moment, one with each step.
+
+        What was found out is there at once when it is asked for, and others may have their turn
+        between the steps.
+        """
+        for symbol in symbols:
+            self.statistics(symbol, now)
+            self.best(symbol, latest_update(now))
+            yield symbol
 
     def moment(self, symbol: str, update: int) -> int | None:
         """Give the last millisecond of an update or before it in which the symbol traded."""

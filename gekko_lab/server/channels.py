@@ -6,14 +6,14 @@ market and the time alone, never on how often it is asked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 from gekko_lab.market.timeframe import MINUTE
 from gekko_lab.server.exchange_info import market_id
 from gekko_lab.server.rendering import decimals, fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.tapes import Print, Tapes
@@ -52,6 +52,15 @@ class Channel(Protocol):
 
     def advance(self, until: int) -> list[Event]:
         """Give the events after those given before, up to `until`, which is included."""
+        ...
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A channel in which `advance` takes long."""
+
+    def prepare(self, until: int) -> Iterable[object]:
+        """Do, in steps, what takes long in the next `advance`."""
         ...
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from operator import index
+from typing import TYPE_CHECKING, SupportsIndex
 
 from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.market.length import read_length
 from gekko_lab.market.moments import read_time, show_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
-    from gekko_lab.market.moments import TimeLike
+from gekko_lab.market.moments import TimeLike
 
 _SPEEDS = (0.001, 1_000_000.0)
 _NANOSECONDS = 1_000_000  # in a millisecond
@@ -42,7 +45,7 @@ class Clock:
     Examples
     --------
     >>> clock = Clock("2024-01-01", paused=True)
-    >>> clock.step(60_000)
+    >>> clock.step("1m")
     >>> clock()
     1704067260000
     """
@@ -104,18 +107,22 @@ class Clock:
             self._anchor(self._now())
             self._paused = False
 
-    def step(self, milliseconds: int) -> None:
-        """Leap forward by so many milliseconds.
+    def step(self, length: int | str | timedelta) -> None:
+        """Leap forward.
+
+        Parameters
+        ----------
+        length
+            How far: milliseconds, text such as "1h", or a timedelta.
 
         Raises
         ------
         InvalidArgument
-            When they are less than 0.
+            When that goes back, or is no length.
         """
-        if milliseconds < 0:
-            raise InvalidArgument(f"a step of {milliseconds} ms goes back; give 0 or more")
+        leap = read_step(length)
         with self._lock:
-            self._anchor(self._now() + milliseconds)
+            self._anchor(self._now() + leap)
 
     def go_to(self, moment: TimeLike) -> None:
         """Leap forward to a moment.
@@ -145,6 +152,16 @@ class Clock:
     def _anchor(self, moment: int) -> None:
         self._time = self._told = moment
         self._since = self._real()
+
+
+def read_step(length: object) -> int:
+    """Read a step of a clock as milliseconds, 0 or more; a number is milliseconds already."""
+    if isinstance(length, bool) or not isinstance(length, SupportsIndex):
+        return read_length(length, name="step")
+    milliseconds = index(length)
+    if milliseconds < 0:
+        raise InvalidArgument(f"step={milliseconds} goes back: give 0 milliseconds or more")
+    return milliseconds
 
 
 def check_speed(speed: float) -> float:

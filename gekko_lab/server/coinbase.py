@@ -14,7 +14,7 @@ from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END, Timeframe
 from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
-from gekko_lab.server.coinbase_prices import BOOK_LEVELS, Prices
+from gekko_lab.server.coinbase_prices import BOOK_LEVELS, CoinbasePrices
 from gekko_lab.server.coinbase_products import currency, product, product_id
 from gekko_lab.server.coinbase_rows import candle_rows, trade_rows
 from gekko_lab.server.dialect import Answer, Asked, Refused, currencies, spot_markets
@@ -22,7 +22,7 @@ from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_page, whole_seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -94,7 +94,7 @@ class CoinbaseExchange:
         self._markets = spot_markets(rules, product_id)
         self._schedule = schedule
         self._candles = CandlePages(schedule, candle_rows)
-        self._prices = Prices(schedule, books or Books(schedule.market, schedule))
+        self._prices = CoinbasePrices(schedule, books or Books(schedule.market, schedule))
         self._halted = frozenset(halted)
         self._candle_limit = page_limit or CANDLES
         self._trade_limit = page_limit or TRADES
@@ -131,6 +131,11 @@ class CoinbaseExchange:
         """Give no headers: the exchange doesn't tell what was used."""
         del verdict
         return {}
+
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Find out in steps what the lines of all markets tell."""
+        del path  # no other answer tells of all markets
+        return (self._prices.spark_line(market, now) for market in self._markets.values())
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import DAY, HOUR, Timeframe
-from gekko_lab.server.books import LEVELS, latest_update
+from gekko_lab.server.books import LEVELS
+from gekko_lab.server.prices import KEPT, Prices
 from gekko_lab.server.rendering import decimals, padded
 
 if TYPE_CHECKING:
@@ -24,27 +26,16 @@ _HOUR = Timeframe.parse("1h")
 _MONTH_DAYS = 30
 
 
-class Prices:
-    """Answers what is asked of prices now.
-
-    Books and best prices are those of the last 100 ms that are over, the rest is that of the very
-    moment.
-
-    Parameters
-    ----------
-    schedule
-        What happened when.
-    books
-        The order books and days.
-    """
+class CoinbasePrices(Prices):
+    """Answers what is asked of prices now."""
 
     def __init__(self, schedule: Schedule, books: Books) -> None:
-        self._schedule = schedule
-        self._books = books
+        super().__init__(schedule, books)
+        self._lines = lru_cache(maxsize=KEPT)(self._line)
 
     def book(self, market: MarketRules, levels: int, now: int) -> dict[str, Any]:
         """Give the best prices with their amounts, each as of one order."""
-        book = self._books.book(market.symbol, latest_update(now))
+        book = self._book(market.symbol, now)
         return {
             "bids": _levels(book.bids[:levels], market),
             "asks": _levels(book.asks[:levels], market),
@@ -57,11 +48,9 @@ class Prices:
     def ticker(self, market: MarketRules, now: int) -> dict[str, Any]:
         """Give the last trade, the best prices and the volume of 24 hours."""
         tick, step = decimals(market.tick_size), decimals(market.step_size)
-        last = self._books.tapes.last(market.symbol, now)
-        quote = self._books.best(market.symbol, latest_update(now))
-        told: dict[str, Any] = {
-            "volume": padded(self._books.statistics(market.symbol, now).volume, step)
-        }
+        last = self._last(market.symbol, now)
+        quote = self._best(market.symbol, now)
+        told: dict[str, Any] = {"volume": padded(self._day(market.symbol, now).volume, step)}
         if quote is not None:
             told |= {"bid": padded(quote.bid.price, tick), "ask": padded(quote.ask.price, tick)}
         if last is not None:
@@ -76,7 +65,7 @@ class Prices:
     def stats(self, market: MarketRules, now: int) -> dict[str, str]:
         """Give the statistics of 24 hours; those of 30 days begin with a whole hour."""
         tick, step = decimals(market.tick_size), decimals(market.step_size)
-        day = self._books.statistics(market.symbol, now)
+        day = self._day(market.symbol, now)
         first = _HOUR.floor(now + 1 - _MONTH_DAYS * DAY)
         month = Span(first, _HOUR.next(_HOUR.floor(now)))
         volume = self._schedule.candles(market.symbol, _HOUR, month, now)["volume"].sum()
@@ -91,6 +80,9 @@ class Prices:
 
     def spark_line(self, market: MarketRules, now: int) -> list[tuple[float, ...]]:
         """Give `[time, low, high, open, close]` of the last 24 hours, the newest first."""
+        return self._lines(market, now)
+
+    def _line(self, market: MarketRules, now: int) -> list[tuple[float, ...]]:
         current = _HOUR.floor(now)
         span = Span(current - DAY + HOUR, current + HOUR)
         candles = self._schedule.candles(market.symbol, _HOUR, span, now)

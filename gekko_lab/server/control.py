@@ -15,9 +15,8 @@ import orjson
 from aiohttp import web
 
 from gekko_lab.errors import InvalidArgument, RequestError
-from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.server.clients import clients
-from gekko_lab.server.clock import Clock, check_speed
+from gekko_lab.server.clock import Clock, check_speed, read_step
 from gekko_lab.server.describing import described, described_clock, is_loopback
 from gekko_lab.server.fault_reading import read_fault
 
@@ -209,7 +208,7 @@ class Control:
         paused = settings.get("paused", clock.paused)
         if not isinstance(paused, bool):
             raise _Refused(400, f"paused={paused!r}: send true or false")
-        leap = _span(settings.get("step", 0))
+        leap = read_step(settings.get("step", 0))
         speed = check_speed(settings.get("speed", clock.speed))
         if "time" in settings:
             clock.go_to(settings["time"])  # the last thing that may fail
@@ -277,15 +276,6 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()):
         raise _Refused(400, f"{name}={text!r}: give a whole number, 0 or more")
     return int(text)
-
-
-def _span(value: object) -> int:
-    """Read milliseconds, or a span such as "1h"."""
-    if isinstance(value, str):
-        return Timeframe.parse(value).shortest
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _Refused(400, f'step={value!r}: send milliseconds, or a span such as "1h"')
-    return value
 
 
 def _entry(entry: Any) -> dict[str, Any]:  # noqa: ANN401

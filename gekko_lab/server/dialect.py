@@ -88,6 +88,10 @@ class Dialect(Protocol):
         """Give the headers in which every counted answer tells what was used."""
         ...
 
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Do in steps, a market each, what takes long in an answer about all tickers."""
+        ...
+
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int
     ) -> Answer:

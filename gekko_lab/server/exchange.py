@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from gekko_lab.server.dialect import Dialect
+    from gekko_lab.server.dialect import Asked, Dialect
     from gekko_lab.server.faults import Fault, Faults
     from gekko_lab.server.limits import Meter
     from gekko_lab.server.sockets import Sockets
@@ -137,22 +137,27 @@ class Exchange:
             return await self.sockets.accept(request, self._note_socket)
         weight = self._dialect.weight(request.path, query)
         verdict = self._counter.charge(request.remote or "", weight)
-        parcel = self._parcel(request, verdict, self._dialect.layout(asked.subject), hits)
+        parcel = await self._parcel(request, verdict, asked, hits)
         self._note(visit, parcel.status, weight, refused=verdict.status != HTTPStatus.OK)
         return await send(request, parcel)
 
-    def _parcel(
-        self, request: web.BaseRequest, verdict: Verdict, layout: Layout | None, hits: Hits
+    async def _parcel(
+        self, request: web.BaseRequest, verdict: Verdict, asked: Asked, hits: Hits
     ) -> Parcel:
         used = self._dialect.used(verdict)
         if verdict.status != HTTPStatus.OK:
             answer = self._dialect.refusal(verdict)
             return Parcel(answer.status, answer.body, {**used, **answer.headers})
         skew = sum(int(fault.amount(5000)) for fault, _ in hits if fault.kind == "clock_skew")
+        now = self.clock() + skew
+        if asked.subject == "ticker" and not asked.symbols:
+            for _ in self._dialect.prepare(request.path, now):
+                await asyncio.sleep(0)  # others have their turn
         answer = self._dialect.answer(
-            request.method, request.path, list(request.query.items()), self.clock() + skew
+            request.method, request.path, list(request.query.items()), now
         )
         parcel = Parcel(answer.status, answer.body, {**used, **answer.headers})
+        layout = self._dialect.layout(asked.subject)
         return parcel if answer.error else self._damaged(parcel, layout, hits)
 
     def _damaged(self, parcel: Parcel, layout: Layout | None, hits: Hits) -> Parcel:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gekko_lab.market.timeframe import HOUR, SECOND
+from gekko_lab.server.channels import Prepared
 from gekko_lab.server.connections import GOING_AWAY
 from gekko_lab.server.framing import frame
 
@@ -42,6 +43,11 @@ class _Topic:
     name: str
     channel: Channel
     listeners: set[Connection] = field(default_factory=set)
+    slow: Prepared | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # asked once: looking at a protocol is slow
+        self.slow = self.channel if isinstance(self.channel, Prepared) else None
 
 
 class Hub:
@@ -174,6 +180,7 @@ class Hub:
         found: list[tuple[int, _Topic, Event]] = []
         began = time.perf_counter()
         for topic in list(self._topics.values()):
+            await self._prepare(topic, until)
             found += [(event.time, topic, event) for event in self._advance(topic, until)]
             if time.perf_counter() - began > _BREATH_S:
                 await asyncio.sleep(0)
@@ -194,15 +201,28 @@ class Hub:
         for connection in touched:
             connection.flush(until)
 
+    async def _prepare(self, topic: _Topic, until: int) -> None:
+        if topic.slow is None:
+            return
+        try:
+            for _ in topic.slow.prepare(until):
+                await asyncio.sleep(0)
+        except Exception:  # noqa: BLE001 (whatever a market raises, other streams go on)
+            self._end(topic)
+
     def _advance(self, topic: _Topic, until: int) -> list[Event]:
         try:
             return topic.channel.advance(until)
-        except Exception:  # noqa: BLE001 (whatever a market raises, other streams go on)
-            _LOG.exception("the stream %s failed; its connections are closed", topic.name)
-            for connection in list(topic.listeners):
-                connection.close(_INTERNAL, "internal error")
-                self.remove(connection)
+        except Exception:  # noqa: BLE001 (as above)
+            self._end(topic)
             return []
+
+    def _end(self, topic: _Topic) -> None:
+        """Close the connections of a stream that has just failed."""
+        _LOG.exception("the stream %s failed; its connections are closed", topic.name)
+        for connection in list(topic.listeners):
+            connection.close(_INTERNAL, "internal error")
+            self.remove(connection)
 
     def _let_through(self, connection: Connection, topic: _Topic, event: Event) -> bool:
         """Commit the faults that a message meets; tell whether it is still to be sent."""

@@ -19,13 +19,13 @@ from gekko_lab.server.books import Books
 from gekko_lab.server.candle_pages import CandlePages
 from gekko_lab.server.dialect import Answer, Asked, Refused, currencies, spot_markets
 from gekko_lab.server.kraken_pairs import Pair, asset, asset_id, asset_pair, pair_id
-from gekko_lab.server.kraken_prices import LEVELS, MOST_LEVELS, Prices
+from gekko_lab.server.kraken_prices import LEVELS, MOST_LEVELS, KrakenPrices
 from gekko_lab.server.kraken_rows import STAMP, candle_rows, stamped, trade_rows
 from gekko_lab.server.limits import TOO_MANY
 from gekko_lab.server.spoiling import Layout, whole_seconds_later
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.dialect import Subject
@@ -116,7 +116,7 @@ class KrakenSpot:
         self._pairs = {name: pair for pair in pairs.values() for name in pair.names}
         self._schedule = schedule
         self._candles = CandlePages(schedule, candle_rows)
-        self._prices = Prices(schedule, books or Books(schedule.market, schedule))
+        self._prices = KrakenPrices(schedule, books or Books(schedule.market, schedule))
         self._halted = frozenset(halted)
         self._candle_limit = page_limit or CANDLES
         self._trade_limit = page_limit or TRADES
@@ -149,6 +149,11 @@ class KrakenSpot:
         """Give no headers: the exchange doesn't tell what was used."""
         del verdict
         return {}
+
+    def prepare(self, path: str, now: int) -> Iterable[object]:
+        """Find out in steps what tickers tell."""
+        del path  # no other answer tells of all markets
+        return (self._prices.ticker(market, now) for market in self._markets.values())
 
     def answer(
         self, method: str, path: str, parameters: Sequence[tuple[str, str]], now: int

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gekko_lab.market.timeframe import MINUTE, Timeframe
 from gekko_lab.server.books import LEVELS, STEP, end_of, latest_update
+from gekko_lab.server.prices import KEPT, Prices
 from gekko_lab.server.rendering import PLACES, decimals, padded
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from gekko_lab.server.books import Books, Level
     from gekko_lab.server.schedule import Schedule
 
-__all__ = ["LEVELS", "MOST_LEVELS", "Prices"]
+__all__ = ["LEVELS", "MOST_LEVELS", "KrakenPrices"]
 
 MOST_LEVELS = 500
 """What a request may ask for; there are no more than `LEVELS`."""
@@ -25,44 +27,37 @@ _SPREADS = 200
 _SPREAD_MINUTES = 15
 
 
-class Prices:
-    """Answers what is asked of prices now.
-
-    Books and best prices are those of the last 100 ms that are over, the rest is that of the very
-    moment.
-
-    Parameters
-    ----------
-    schedule
-        What happened when.
-    books
-        The order books and days.
-    """
-
-    def __init__(self, schedule: Schedule, books: Books) -> None:
-        self._schedule = schedule
-        self._books = books
+class KrakenPrices(Prices):
+    """Answers what is asked of prices now."""
 
     def book(self, market: MarketRules, levels: int, now: int) -> dict[str, Any]:
         """Give asks and bids; every level's time is that of the book."""
-        book = self._books.book(market.symbol, latest_update(now))
+        book = self._book(market.symbol, now)
         time = end_of(book.update) // 1000
         return {
             "asks": [(*level, time) for level in _levels(book.asks[:levels], market)],
             "bids": [(*level, time) for level in _levels(book.bids[:levels], market)],
         }
 
+    def __init__(self, schedule: Schedule, books: Books) -> None:
+        super().__init__(schedule, books)
+        self._tickers = lru_cache(maxsize=KEPT)(self._ticker)
+
     def ticker(self, market: MarketRules, now: int) -> dict[str, Any] | None:
+        """Give what `Ticker` tells of a market; None before any trade."""
+        return self._tickers(market, now)
+
+    def _ticker(self, market: MarketRules, now: int) -> dict[str, Any] | None:
         """Give today's numbers (since midnight UTC) and those of 24 hours; None before any trade.
 
         A market that hasn't traded today has the numbers of its last price.
         """
-        last = self._books.tapes.last(market.symbol, now)
-        quote = self._books.best(market.symbol, latest_update(now))
+        last = self._last(market.symbol, now)
+        quote = self._best(market.symbol, now)
         if last is None or quote is None:
             return None
         tick, step = decimals(market.tick_size), decimals(market.step_size)
-        day = self._books.statistics(market.symbol, now)
+        day = self._day(market.symbol, now)
         candles = self._schedule.forming(market.symbol, _TODAY, now)
         today = candles.row(0, named=True) if len(candles) else {}
         opened, low, high = (today.get(name, last.price) for name in ("open", "low", "high"))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from gekko_lab.server.transport import Secret
 
 _LOOK_S = 0.2
+_BACKLOG = 128
+_ACCEPTING = 4  # turns of asyncio's loop from an accepted socket to its protocol
 
 
 class Server:
@@ -231,9 +233,12 @@ class Server:
         server = web.Server(handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await runner.setup()
+        door: asyncio.Server | None = None
         try:
-            await web.TCPSite(runner, host, port, ssl_context=self._tls).start()
-            bound = int(runner.addresses[0][1])
+            door = await asyncio.get_running_loop().create_server(
+                server, host, port, ssl=self._tls, backlog=_BACKLOG
+            )
+            bound = int(door.sockets[0].getsockname()[1])
             scheme = "http" if self._tls is None else "https"
             told, self._waiting = self._waiting, []
             for each in told:
@@ -244,6 +249,8 @@ class Server:
         finally:
             if self._hub is not None:
                 self._hub.close(abruptly=not self._closed)
+            if door is not None:
+                await _shut(door)
             await runner.cleanup()
         return bound
 
@@ -260,3 +267,18 @@ class Server:
     def _end_turn(self) -> None:
         if self._turn is not None:
             self._turn.set()
+
+
+async def _shut(door: asyncio.Server) -> None:
+    """Accept nothing more; what was just accepted becomes a connection that can be closed.
+
+    A server that is closed first lets the sockets leak that asyncio has accepted in the same turn
+    (CPython 3.11, `Server._attach`).
+    """
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(NotImplementedError):  # the loop of Windows
+        for each in door.sockets:
+            loop.remove_reader(each.fileno())
+    for _ in range(_ACCEPTING):
+        await asyncio.sleep(0)
+    door.close()

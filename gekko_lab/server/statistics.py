@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MINUTE = Timeframe.parse("1m")
 _MINUTES = HOUR // MINUTE
 _KEPT = 8192  # hours: a day of some three hundred symbols
+_DAYS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,13 @@ class Statistics:
         self._tapes = tapes
         self._hours: OrderedDict[tuple[str, int], _Sum] = OrderedDict()
         self._edge = lru_cache(maxsize=_KEPT)(self._minutes)
+        self._days = lru_cache(maxsize=_DAYS_KEPT)(self._make)
 
     def day(self, symbol: str, now: int) -> DayStatistics:
         """Give the statistics of the 24 hours up to `now`, which is included."""
+        return self._days(symbol, now)
+
+    def _make(self, symbol: str, now: int) -> DayStatistics:
         since, until = now + 1 - DAY, now + 1
         first, last = -(-since // MINUTE), until // MINUTE
         parts = [

@@ -11,7 +11,7 @@ from gekko_lab.server.exchange_info import market_id
 from gekko_lab.server.rendering import fixed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gekko_lab.market.rules import MarketRules
     from gekko_lab.server.books import Books
@@ -49,9 +49,16 @@ class TickerChannel:
     ) -> None:
         self.symbols = frozenset() if array else names_of(markets[0])
         self._writers = [(_Mini if mini else _Full)(rules, books) for rules in markets]
-        self._array = array
+        self._array, self._books = array, books
         self._time = begin
         self._told = [""] * len(markets)
+
+    def prepare(self, until: int) -> Iterable[object]:
+        """Find out what an array tells next, a market with each step."""
+        time = until // SECOND * SECOND
+        if not self._array or time <= self._time:
+            return ()
+        return self._books.prepare([writer.symbol for writer in self._writers], time - 1)
 
     def advance(self, until: int) -> list[Event]:
         """Give the newest frame up to `until`."""
@@ -76,12 +83,12 @@ class _Mini:
 
     def __init__(self, rules: MarketRules, books: Books) -> None:
         self.name = market_id(rules)
-        self._symbol = rules.symbol
+        self.symbol = rules.symbol
         self._numbers = Numbers(rules)
         self._books = books
 
     def text(self, now: int) -> str:
-        day = self._books.statistics(self._symbol, now)
+        day = self._books.statistics(self.symbol, now)
         price, amount = self._numbers.price, self._numbers.amount
         return (
             f'"c":"{price(day.close)}","o":"{price(day.open)}","h":"{price(day.high)}",'
@@ -93,8 +100,8 @@ class _Full(_Mini):
     event = "24hrTicker"
 
     def text(self, now: int) -> str:
-        day = self._books.statistics(self._symbol, now)
-        quote = self._books.best(self._symbol, latest_update(now))
+        day = self._books.statistics(self.symbol, now)
+        quote = self._books.best(self.symbol, latest_update(now))
         bid, ask = ((0.0, 0.0), (0.0, 0.0)) if quote is None else (quote.bid, quote.ask)
         price, amount = self._numbers.price, self._numbers.amount
         return (

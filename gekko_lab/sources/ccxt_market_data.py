@@ -224,7 +224,7 @@ class CcxtMarketData:
         self,
         kind: StreamKind,
         symbols: Sequence[str],
-        tell: Callable[[MarketEvent], None],
+        tell: Callable[[Sequence[MarketEvent]], None],
         *,
         depth: int,
         alertness: Alertness,
@@ -238,7 +238,7 @@ class CcxtMarketData:
         kind, symbols, depth
             What to tell of which markets, and how many levels of a book.
         tell
-            Is called with each event, in the loop; its sequence is 0.
+            Is called with the events that came together, in the loop; their sequence is 0.
         alertness
             How soon the loss of a connection is noticed.
         """

@@ -11,21 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ccxt
 import ccxt.pro
-import msgspec
-from aiohttp import WSMsgType
 
 from gekko_lab.errors import BadResponse, GekkoLabError, NetworkFailed
 from gekko_lab.events.types import Gap, OrderBook, Ticker, Trade
+from gekko_lab.sources.binance_prints import Prints
 from gekko_lab.sources.ccxt_errors import translate
+from gekko_lab.sources.ccxt_link import Link
 from gekko_lab.sources.ccxt_quotes import check_sides, levels, ticker_values
 from gekko_lab.sources.ccxt_streaming import streaming_class
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from gekko_lab.events.types import MarketEvent
     from gekko_lab.limits.budget import Budget
@@ -42,24 +43,10 @@ AGGREGATED = ("binance", "binanceus", "binanceusdm")
 """Where the ids of REST's aggTrades are those of the stream of the same name, and no other's."""
 
 _CONNECTIONS = 4  # Binance allows 1024 streams on one, and 300 connections in five minutes
+_TOGETHER = 200  # markets that ccxt asks for in one message, and allows on one connection
 _APART_S = 0.06  # five messages a second are allowed on each of them
 _LEAVE_S = 1.0
 _LOOKS = 20.0
-_SHUTDOWN = '"serverShutdown"'
-_EARLY = 64  # where that word stands, if anywhere
-
-
-class _AggTrade(msgspec.Struct, gc=False):
-    s: str
-    a: int
-    p: float
-    q: float
-    T: int
-    m: bool
-
-
-_AGG_TRADE = msgspec.json.Decoder(_AggTrade, strict=False)
-_AGG_TRADE_BEGINS = '{"e":"aggTrade"'
 
 
 def has_stream(exchange: str, kind: StreamKind) -> bool:
@@ -86,7 +73,7 @@ class CcxtStream:
     kind, symbols, depth
         What to tell of which markets, and how many levels of a book.
     tell
-        Is called with each event, in the loop; its sequence is 0.
+        Is called with the events that came together, in the loop; their sequence is 0.
     alertness
         How soon the loss of a connection is noticed.
     """
@@ -101,7 +88,7 @@ class CcxtStream:
         kind: StreamKind,
         symbols: Sequence[str],
         depth: int,
-        tell: Callable[[MarketEvent], None],
+        tell: Callable[[Sequence[MarketEvent]], None],
         alertness: Alertness,
     ) -> None:
         self._exchange, self._kind, self._symbols = exchange, kind, tuple(symbols)
@@ -128,12 +115,12 @@ class CcxtStream:
 
     async def run(self) -> None:
         """Tell what comes; raise one of our errors when the connection is lost."""
-        works = {"trade": self._trades, "order_book": self._books, "ticker": self._tickers}
         tasks = [asyncio.ensure_future(self._watchdog())]
+        works = self._works()
         try:
-            for symbol in self._symbols:
-                tasks.append(asyncio.ensure_future(works[self._kind](symbol)))
-                await asyncio.sleep(0 if len(self._symbols) <= _CONNECTIONS else _APART_S)
+            for work in works:
+                tasks.append(asyncio.ensure_future(work()))
+                await asyncio.sleep(0 if len(works) <= _CONNECTIONS else _APART_S)
             self._subscribed = True
             self._look_ready()
             ends: list[asyncio.Future[Any]] = [self._told, *tasks]
@@ -151,6 +138,32 @@ class CcxtStream:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            for link in self._links.values():
+                link.flush()
+
+    def _works(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+        """Give what is to be done for each market, or for many of them that share a connection."""
+        if self._reads_trades:
+            return [partial(self._trades, *group) for group in self._groups()]
+        works: dict[StreamKind, Callable[[str], Coroutine[Any, Any, None]]] = {
+            "trade": self._trades,
+            "order_book": self._books,
+            "ticker": self._tickers,
+        }
+        return [partial(works[self._kind], symbol) for symbol in self._symbols]
+
+    def _groups(self) -> list[list[str]]:
+        """Give symbols of one kind of market together, as many as ccxt takes."""
+        kinds: dict[tuple[bool, ...], list[str]] = {}
+        for symbol in self._symbols:
+            market = self._ccxt.market(symbol)
+            kind = tuple(bool(market.get(name)) for name in ("spot", "linear", "option"))
+            kinds.setdefault(kind, []).append(symbol)
+        return [
+            each[first : first + _TOGETHER]
+            for each in kinds.values()
+            for first in range(0, len(each), _TOGETHER)
+        ]
 
     async def wait_ready(self) -> None:
         """Come back when the exchange has answered on every connection."""
@@ -160,6 +173,8 @@ class CcxtStream:
         """Close the connections, without waiting long for a server that says nothing."""
         with contextlib.suppress(Exception):  # whatever a broken connection raises, it is left
             await asyncio.wait_for(self._ccxt.close(), _LEAVE_S)
+        for link in self._links.values():
+            link.close()
         session, self._ccxt.session = self._ccxt.session, None
         if session is not None:
             await session.close()
@@ -169,65 +184,31 @@ class CcxtStream:
     def _asked(self) -> str:
         return f"its stream of {self._kind}s"
 
-    def _lose(self, reason: str, kind: type[GekkoLabError] = NetworkFailed) -> None:
+    @property
+    def _reads_trades(self) -> bool:
+        return self._kind == "trade" and self._exchange in AGGREGATED
+
+    def _lose(self, error: Exception) -> None:
         if not self._told.done():
-            self._told.set_exception(kind(f"{self._exchange}: {reason}"))
+            known = isinstance(error, GekkoLabError)
+            self._told.set_exception(type(error)(f"{self._exchange}: {error}") if known else error)
 
     def _look_ready(self) -> None:
         if self._subscribed and self._links and all(link.talked for link in self._links.values()):
             self._ready.set()
 
     def _watch_client(self, client: Any) -> None:
-        """See each frame of a new connection before ccxt does."""
-        link = self._links[client.url] = Link(client)
-        handle = client.handle_message
-        fast = self._aggregates(client)
+        self._links[client.url] = Link(
+            client, self._reader(client), talked=self._look_ready, lose=self._lose
+        )
 
-        def guarded(message: Any) -> None:
-            link.heard = time.monotonic()
-            try:
-                if message.type is WSMsgType.TEXT:
-                    if not link.talked:
-                        link.talked = True
-                        self._look_ready()
-                    if fast is not None and fast(message.data):
-                        return
-                    if _SHUTDOWN in message.data[:_EARLY]:
-                        self._lose("the exchange says that it will close the connection")
-                        return
-                elif message.type is WSMsgType.BINARY:
-                    link.talked = True
-                    self._look_ready()
-                handle(message)
-            except Exception as error:  # noqa: BLE001 (ccxt's loop would end in silence)
-                self._lose(
-                    f"a frame that can't be read ({error}): {message.data!r:.80}", BadResponse
-                )
-
-        client.handle_message = guarded
-
-    def _aggregates(self, client: Any) -> Callable[[str], bool] | None:
-        """Give what reads Binance's trades past ccxt, whose dictionaries take ten times as long."""
-        if self._kind != "trade" or self._exchange not in AGGREGATED:
+    def _reader(self, client: Any) -> Prints | None:
+        if not self._reads_trades:
             return None
         spot = bool(self._ccxt.is_spot_url(client))
         markets = (self._ccxt.markets[symbol] for symbol in self._symbols)
         names = {each["id"]: each["symbol"] for each in markets if bool(each["spot"]) == spot}
-        exchange, tell, decode = self._exchange, self._tell, _AGG_TRADE.decode
-
-        def read(text: str) -> bool:
-            if not text.startswith(_AGG_TRADE_BEGINS):
-                return False
-            row = decode(text)
-            symbol = names.get(row.s)
-            if symbol is None:
-                return False
-            side = "sell" if row.m else "buy"  # the buyer was the maker, so the taker sold
-            now = time.time_ns() // 1000
-            tell(Trade(exchange, symbol, row.T * 1000, now, 0, str(row.a), side, row.p, row.q))
-            return True
-
-        return read
+        return Prints(self._exchange, names, self._tell, self._lose)
 
     async def _watchdog(self) -> None:
         """Ping connections that say nothing, and end with one that stays silent."""
@@ -258,13 +239,15 @@ class CcxtStream:
                     link.asked = now
                     link.ping()
 
-    async def _trades(self, symbol: str) -> None:
-        params = {"name": "aggTrade"} if self._exchange in AGGREGATED else {}
+    async def _trades(self, *symbols: str) -> None:
+        ask = partial(self._ccxt.watch_trades, symbols[0], None, None, {})
+        if self._reads_trades:  # in one message, and past ccxt as long as it knows the frames
+            params = {"name": "aggTrade"}
+            ask = partial(self._ccxt.watch_trades_for_symbols, list(symbols), None, None, params)
         while True:
-            rows = await self._ccxt.watch_trades(symbol, None, None, params)
+            rows = await ask()
             now = time.time_ns() // 1000
-            for row in rows:
-                self._tell(_trade(self._exchange, symbol, row, now))
+            self._tell([_trade(self._exchange, row["symbol"], row, now) for row in rows])
 
     async def _books(self, symbol: str) -> None:
         last: OrderBook | None = None
@@ -284,7 +267,7 @@ class CcxtStream:
                 last.bids,
                 last.asks,
             ):
-                self._tell(event)
+                self._tell([event])
                 last = event
 
     async def _again(self, symbol: str, gap: tuple[int, int, str]) -> None:
@@ -293,20 +276,18 @@ class CcxtStream:
         event = self._book(symbol, book)
         since, until, reason = gap
         until = max(until, event.timestamp_us)
-        self._tell(
-            Gap(
-                self._exchange,
-                symbol,
-                since,
-                event.received_us,
-                0,
-                subject="order_book",
-                since_us=since,
-                until_us=until,
-                reason=reason,
-            )
+        gap_event = Gap(
+            self._exchange,
+            symbol,
+            since,
+            event.received_us,
+            0,
+            subject="order_book",
+            since_us=since,
+            until_us=until,
+            reason=reason,
         )
-        self._tell(event)
+        self._tell([gap_event, event])
 
     def _book(self, symbol: str, book: Any) -> OrderBook:
         now = time.time_ns() // 1000
@@ -338,30 +319,7 @@ class CcxtStream:
             now = time.time_ns() // 1000
             told = row.get("timestamp")
             moment = now if told is None else int(told) * 1000
-            self._tell(Ticker(self._exchange, symbol, moment, now, 0, *ticker_values(row)))
-
-
-class Link:
-    """What is known of one connection."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.heard = time.monotonic()
-        self.asked = 0.0
-        self.talked = False
-        self._pinging: asyncio.Future[None] | None = None
-
-    def ping(self) -> None:
-        """Ask for a sign of life, in the exchange's own words where it has some."""
-        self._pinging = asyncio.ensure_future(self._ping())
-
-    async def _ping(self) -> None:
-        client = self._client
-        with contextlib.suppress(Exception):  # what is broken shows itself by silence
-            if client.ping:
-                await client.send(client.ping(client))
-            else:
-                await client.connection.ping()
+            self._tell([Ticker(self._exchange, symbol, moment, now, 0, *ticker_values(row))])
 
 
 def _trade(exchange: str, symbol: str, row: dict[str, Any], now: int) -> Trade:

@@ -88,12 +88,15 @@ class LiveSource(Protocol):
         self,
         kind: StreamKind,
         symbols: Sequence[str],
-        tell: Callable[[MarketEvent], None],
+        tell: Callable[[Sequence[MarketEvent]], None],
         *,
         depth: int,
         alertness: Alertness,
     ) -> Stream:
-        """Give a stream that isn't connected yet; call it in the loop that is to run it."""
+        """Give a stream that isn't connected yet; call it in the loop that is to run it.
+
+        It tells together what came together, in order.
+        """
 
     def trade_rules(self, symbol: str) -> TradeRules:
         """Tell how trades are told apart and asked for."""

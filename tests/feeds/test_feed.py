@@ -281,6 +281,67 @@ def test_a_full_buffer_of_a_live_market_drops_the_oldest_and_says_so():
     assert feed.health().dropped == 15
 
 
+def test_who_wants_only_gaps_misses_no_trade():
+    gap = Gap(
+        "scripted", "BTC/USDT", START_US, START_US, 0, "trade", START_US, START_US + 1, "lost"
+    )
+    read, all_told = threading.Event(), threading.Event()
+
+    async def tell():
+        all_told.set()
+
+    async def wait():
+        await in_thread(read.wait, PATIENCE_S)
+
+    feed = feed_of(
+        Batch(events=[gap]),
+        *(trades(n, n + 1) for n in range(20)),
+        tell,
+        wait,
+        live=True,
+        buffer=5,
+    )
+    heard, soon = [], []
+
+    @feed.on("gap")
+    def hear(event):
+        assert read.wait(PATIENCE_S)
+        heard.append(event)
+
+    @feed.on("gap")
+    async def hear_soon(event):
+        soon.append(event)
+
+    gaps = feed.events("gap")
+    feed.start()
+    assert all_told.wait(PATIENCE_S)
+    assert feed.health().waiting <= 1
+    read.set()
+    assert list(gaps) == heard == soon == [gap]
+    assert feed.health().dropped == 0
+    assert feed.health().gaps == 1
+
+
+def test_a_gap_of_a_full_buffer_is_counted_once_for_each_that_had_one():
+    read, all_told = threading.Event(), threading.Event()
+
+    async def tell():
+        all_told.set()
+
+    async def wait():
+        await in_thread(read.wait, PATIENCE_S)
+
+    feed = feed_of(*(trades(n, n + 1) for n in range(20)), tell, wait, live=True, buffer=5)
+    events, others = feed.events(), feed.events("trade")
+    feed.start()
+    assert all_told.wait(PATIENCE_S)
+    got = [next(events), next(others)]
+    read.set()
+    got += [*events, *others]
+    assert sum(isinstance(event, Gap) for event in got) == 1  # the other didn't ask for gaps
+    assert (feed.health().dropped, feed.health().gaps) == (30, 2)
+
+
 def test_what_ends_a_feed_by_failing_is_told_and_raised():
     async def fail():
         raise ValueError("the line is cut")

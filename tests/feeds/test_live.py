@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import polars as pl
 import pytest
 
@@ -64,6 +66,59 @@ class TestTrades:
             first = truth["price"].to_list().index(rows["price"][0])
             names = ["side", "price", "amount"]
             assert rows.select(names).equals(truth.select(names)[first : first + 60])
+
+
+class TestWithoutReachableStreams:
+    """Coinbase Exchange and Kraken are served by REST alone, and ccxt.pro knows their streams."""
+
+    @pytest.mark.parametrize("exchange", ["coinbaseexchange", "kraken"])
+    def test_rest_stands_in_and_says_so(self, market, exchange, caplog):
+        with served(market, 20, exchange=exchange) as (server, _), listening(server) as feed:
+            events = feed.events("trade", "gap", "state")
+            found = take(events, 1, "state")
+            while "asks by REST" not in found[-1].reason:
+                found += take(events, 1, "state")
+            states = [each.state for each in found if each.kind == "state"]
+            assert states[-2:] == ["reconnecting", "running"]
+            trades = trades_of(found + take(events, 60))
+        first, last = (trades[place].timestamp_us // 1000 for place in (0, -1))
+        truth = market.trades("BTC/USDT", first, last + 1)["price"].to_list()
+        prices = [each.price for each in trades]
+        assert len({each.id for each in trades}) == len(trades)
+        begin = truth.index(prices[0])
+        assert prices == truth[begin : begin + len(prices)]
+        assert [each.message for each in caplog.records if "asks by REST" in each.message]
+
+    def test_who_wants_only_the_stream_is_told_that_it_fails(self, market):
+        with (
+            served(market, 20, exchange="kraken") as (server, _),
+            listening(server, transport="websocket") as feed,
+        ):
+            states = feed.events("state")
+            while take(states, 1, "state")[0].state != "reconnecting":
+                pass
+            time.sleep(1.0)
+            assert feed.state == "reconnecting"
+            assert feed.health().events == 0
+
+    def test_the_candles_of_what_was_asked_for_are_whole(self, market):
+        with (
+            served(market, 120, exchange="coinbaseexchange") as (server, _),
+            listening(server, kinds=("candle",)) as feed,
+        ):
+            found = take(feed.events(), 3, "candle")
+        for each in found:
+            minute = each.timestamp_us // 1000
+            assert each.trade_count == market.trades("BTC/USDT", minute, minute + MINUTE).height
+
+    def test_books_and_tickers_come_too(self, market):
+        kinds = ("order_book", "ticker")
+        with (
+            served(market, 10, exchange="kraken") as (server, _),
+            listening(server, kinds=kinds) as feed,
+        ):
+            found = take(feed.events(), 2, "order_book") + take(feed.events(), 2, "ticker")
+        assert {each.kind for each in found} == set(kinds)
 
 
 class TestCandles:

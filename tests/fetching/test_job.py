@@ -55,6 +55,9 @@ def test_it_stops_between_pages_and_goes_on_where_it_was(binance):
     server.faults.clear()
     held = datalog.load(exchange, "BTC/USDT", "1m").height
     assert 3000 <= held < 7 * 1440
+    assert job.progress().select("status", "rows", "total").row(0) == ("stopped", held, 7 * 1440)
+    assert job.report()["rows"].to_list() == [held]
+    assert job.report()["pages"][0] >= held // 1000
     before = len(pages(server))
     assert job.start().wait()
     assert job.state == "done"

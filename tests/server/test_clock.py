@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,31 @@ def test_it_never_goes_back(real):
         clock.go_to(START)
     with pytest.raises(InvalidArgument, match="goes back"):
         clock.step(-1)
+
+
+@pytest.mark.parametrize("hour", ["1h", "60m", timedelta(hours=1), 3_600_000, np.int64(3_600_000)])
+def test_a_step_is_told_as_any_length(hour):
+    clock = Clock(START, paused=True)
+    clock.step(hour)
+    assert clock() == START + 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ("1M", InvalidArgument),
+        ("soon", InvalidArgument),
+        (timedelta(seconds=-1), InvalidArgument),
+        (1.5, InvalidType),
+        (True, InvalidType),
+        (None, InvalidType),
+    ],
+)
+def test_a_step_that_says_no_length_is_refused(step, error):
+    clock = Clock(START, paused=True)
+    with pytest.raises(error, match="step="):
+        clock.step(step)
+    assert clock() == START
 
 
 @given(

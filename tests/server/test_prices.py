@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from types import SimpleNamespace
 
 import ccxt
 import orjson
 import polars as pl
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +113,42 @@ def test_a_book_has_as_many_levels_as_are_asked_for_and_a_hundred_at_most(served
     _, client = served("binance")
     got = client.fetch_order_book("BTC/USDT", limit)
     assert (len(got["bids"]), len(got["asks"])) == (rows, rows)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "path", "other"),
+    [
+        ("binance", "/api/v3/ticker/24hr", "/api/v3/ping"),
+        ("coinbaseexchange", "/products/spark-lines", "/time"),
+        ("kraken", "/0/public/Ticker", "/0/public/Time"),
+    ],
+)
+def test_others_are_answered_between_the_markets_of_an_answer_about_all(
+    served_as, hand, exchange, path, other
+):
+    order = []
+    simulated = SimulatedMarket(Parameters(currencies=CURRENCIES[:8]))
+    server = served_as(exchange, simulated, clock=lambda: hand.now)
+
+    def ask(what):
+        order.append((what, requests.get(server.url + what, timeout=30).status_code))
+
+    slow = threading.Thread(target=ask, args=(path,))
+    real, asked = simulated.candles, []
+
+    def candles(symbol, *rest, **more):  # the first market is begun: now somebody else asks
+        if not asked:
+            asked.append(threading.Thread(target=ask, args=(other,)))
+            asked[0].start()
+            time.sleep(0.2)
+        asked.append(symbol)
+        return real(symbol, *rest, **more)
+
+    simulated.candles = candles
+    slow.start()
+    slow.join()
+    asked[0].join()
+    assert order == [(other, 200), (path, 200)]
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)

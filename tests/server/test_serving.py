@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import socket
 import subprocess
 import sys
@@ -129,3 +131,15 @@ def test_ctrl_c_ends_a_served_market():
     )
     assert "closed" in done.stdout
     assert done.stderr == ""
+
+
+def test_connections_that_come_while_it_closes_are_closed(market):
+    for _ in range(10):
+        with serve(market) as server:
+            address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+            late = socket.create_connection(address)
+        with late:
+            late.settimeout(5)
+            with contextlib.suppress(ConnectionError):  # as good an end
+                assert late.recv(1) == b""
+        gc.collect()  # what was left open would warn, which fails a test
