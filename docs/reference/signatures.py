@@ -34,8 +34,9 @@ def signature(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 (anything
 
 def is_built(value: object) -> bool:
     """Tell whether a class is made by its users, which structs and protocols aren't."""
-    plain = isinstance(value, type) and type(value) is type
-    return plain and not issubclass(value, (tuple, BaseException))
+    if not isinstance(value, type) or issubclass(value, (tuple, BaseException)):
+        return False
+    return not getattr(value, "_is_protocol", False) and not hasattr(value, "__struct_fields__")
 
 
 def fenced(text: str) -> list[str]:
