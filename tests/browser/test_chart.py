@@ -60,11 +60,11 @@ def test_the_time_under_the_cursor_stays_while_zooming(open_chart, hours, share)
     width, before = under_cursor(shown)
     seen = set()
     for amount in (-300, -300, 300, 300):
-        wheel(shown, 10, amount)
+        wheel(shown, 8, amount)
         now, time = under_cursor(shown)
         seen.add(now)
         assert abs(time - before) <= max(width, now)
-    assert len(seen) >= 3
+    assert len(seen) >= 2
     assert len(shown.asked("window")) >= 4
 
 
@@ -176,14 +176,14 @@ def test_live_candles_move_the_last_bar_and_add_new_ones(open_chart, hours):
     shown.deliver()
     shown.hover(0.999)
     assert f"C {forming['close'].item():.2f}" in shown.legend
-    for row in range(299, 340):
+    for row in range(299, 315):
         chart.update(hours[row])
         shown.deliver()
         shown.frames(1)
     shown.settle()
     shown.hover(0.998)
-    assert under_cursor(shown)[1] == hours["timestamp"][339]
-    assert chart.range[1] == hours["timestamp"][339] + HOUR
+    assert under_cursor(shown)[1] == hours["timestamp"][314]
+    assert chart.range[1] == hours["timestamp"][314] + HOUR
 
 
 def test_a_gap_between_live_candles_is_seen(open_chart, hours):
