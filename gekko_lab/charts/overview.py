@@ -103,11 +103,29 @@ def overview_chart(
     return figure
 
 
-def live_figure(figure: go.Figure) -> go.FigureWidget:
-    """Give a figure as a widget that fills its place."""
-    widget = go.FigureWidget(figure)
-    widget._config = {"responsive": True, "displaylogo": False}  # noqa: SLF001 (there is no other way)
-    return widget
+class LiveFigure(go.FigureWidget):  # type: ignore[misc]  # plotly has no types
+    """A figure as a widget that fills its place.
+
+    Parameters
+    ----------
+    figure
+        What it shows first.
+    """
+
+    def __init__(self, figure: go.Figure) -> None:
+        self._whole = False
+        super().__init__(figure)
+        self._config = {"responsive": True, "displaylogo": False}
+        self._whole = True
+        self.open()
+
+    def open(self) -> None:
+        """Tell the page of it, once it is whole.
+
+        plotly tells of an empty figure first, and a page that draws at once draws that.
+        """
+        if self._whole:
+            super().open()
 
 
 def repaint(widget: go.FigureWidget, figure: go.Figure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from gekko_lab.panels.parts import Column, Row
@@ -9,6 +10,7 @@ from gekko_lab.panels.parts import Column, Row
 if TYPE_CHECKING:
     import polars as pl
 
+_SHORT = re.compile(r"(; )?short sample: .*")
 FACT_COLUMNS = (
     Column("name", "Fact of real markets", "words"),
     Column("value", "Value", "number"),
@@ -31,10 +33,15 @@ def fact_rows(report: pl.DataFrame) -> list[Row]:
             "name": fact["name"],
             "value": _number(fact["value"]),
             "target": _target(fact["low"], fact["high"]),
-            "verdict": _verdict(fact["passed"], fact["note"]),
+            "verdict": _verdict(fact["passed"], _SHORT.sub("", fact["note"])),
         }
         rows.append(Row(fact["fact"], fact["name"], cells))
     return rows
+
+
+def short_sample(report: pl.DataFrame) -> list[str]:
+    """Tell once that there are too few candles for some targets, which each fact's note says."""
+    return ["a short sample"] if report["note"].str.contains(_SHORT.pattern).any() else []
 
 
 def moment_rows(report: pl.DataFrame) -> list[Row]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gekko_lab.simulation import Parameters
+    from gekko_lab.simulation.presets import Preset
     from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 
 _LABELS = {
@@ -30,6 +31,9 @@ _LABELS = {
 _WIDE = {"trades_per_minute", "trade_value", "price_steps", "annual_volatility"}
 _CHOICES = {"trend": ("Direction", get_args(Trend)), "process": ("Process", get_args(Process))}
 _STEP = 0.01
+
+DEFAULT = "default"
+"""The name of no preset; a choice of None would show as none at all."""
 
 KNOBS = (*_LABELS, *_CHOICES)
 """What of a market can be set, by the simulator's names."""
@@ -53,8 +57,8 @@ def knobs(
     made: dict[str, Any] = {
         "preset": _named(
             ipywidgets.Dropdown(
-                options=[("default", None), *((name, name) for name in presets.PRESETS)],
-                value=preset,
+                options=[DEFAULT, *presets.PRESETS],
+                value=preset or DEFAULT,
                 description="Preset",
             )
         ),
@@ -91,9 +95,15 @@ def set_knobs(
     given: Mapping[str, float],
 ) -> None:
     """Turn the controls to a market's parameters, but for those that are given."""
-    controls["preset"].value = preset
+    controls["preset"].value = preset or DEFAULT
     for name in KNOBS:
         controls[name].value = given.get(name, getattr(parameters, name))
+
+
+def preset_of(controls: Mapping[str, Any]) -> Preset | None:
+    """Give the preset that is chosen."""
+    name = controls["preset"].value
+    return None if name == DEFAULT else name
 
 
 def _named(control: Any) -> Any:  # noqa: ANN401 (ipywidgets has no types)

@@ -9,7 +9,7 @@ import ipywidgets
 import polars as pl
 
 from gekko_lab.calibration.calibration import calibrate
-from gekko_lab.charts.overview import live_figure, overview_chart, repaint
+from gekko_lab.charts.overview import LiveFigure, overview_chart, repaint
 from gekko_lab.datalog.listing import catalog
 from gekko_lab.datalog.queries import load
 from gekko_lab.errors import InvalidArgument
@@ -18,8 +18,14 @@ from gekko_lab.fetching.order_book import fetch_order_book
 from gekko_lab.frames.convert import to_candles, to_frame
 from gekko_lab.market.moments import read_time, show_time
 from gekko_lab.panels import pictures
-from gekko_lab.panels.facts import FACT_COLUMNS, MOMENT_COLUMNS, fact_rows, moment_rows
-from gekko_lab.panels.knobs import FITTED, KNOBS, knobs, set_knobs
+from gekko_lab.panels.facts import (
+    FACT_COLUMNS,
+    MOMENT_COLUMNS,
+    fact_rows,
+    moment_rows,
+    short_sample,
+)
+from gekko_lab.panels.knobs import FITTED, KNOBS, knobs, preset_of, set_knobs
 from gekko_lab.panels.panel import Panel
 from gekko_lab.panels.parts import Surroundings, Table
 from gekko_lab.panels.spelling import call, spelled
@@ -247,7 +253,7 @@ class SimulatorLab(Panel):
         """Set all knobs to those of a preset."""
         if self._setting:
             return
-        preset = self._controls["preset"].value
+        preset = preset_of(self._controls)
         usual = ExchangeSimulator(preset, seed=int(self._controls["seed"].value))
         self._setting = True
         try:
@@ -269,7 +275,7 @@ class SimulatorLab(Panel):
         """Make the market that the controls describe."""
         if self._setting:
             return
-        self.simulator = ExchangeSimulator(self._controls["preset"].value, **self._settings())
+        self.simulator = ExchangeSimulator(preset_of(self._controls), **self._settings())
         simulator, symbol = self.simulator, str(self._controls["symbol"].value)
         window, theme = Window(self._since, int(self._controls["days"].value)), self._theme()
         kind = self._kind()
@@ -278,7 +284,7 @@ class SimulatorLab(Panel):
     def _settings(self) -> dict[str, Any]:
         """Give what differs from the preset, as arguments of the simulator."""
         controls = self._controls
-        usual = presets.choose(controls["preset"].value, {})
+        usual = presets.choose(preset_of(controls), {})
         given: dict[str, Any] = {"seed": int(controls["seed"].value)}
         for name in KNOBS:
             value = controls[name].value
@@ -298,13 +304,14 @@ class SimulatorLab(Panel):
             "1m",
             f"{made.candles.height:,} rows",
             f"{passed.sum()} of {len(passed)} facts",
+            *short_sample(made.report),
         ]
         self._write_code()
         self._paint()
         self._emit("change")
 
     def _write_code(self) -> None:
-        preset = self._controls["preset"].value
+        preset = preset_of(self._controls)
         given = [] if preset is None else [preset]
         market = call("gekko_lab.ExchangeSimulator", *given, **self._settings())
         days = Window(self._since, int(self._controls["days"].value))
@@ -320,7 +327,7 @@ class SimulatorLab(Panel):
 
     def _kind(self) -> Kind:
         """Give which targets are meant."""
-        return "thin" if self._controls["preset"].value == "thin" else "liquid"
+        return "thin" if preset_of(self._controls) == "thin" else "liquid"
 
     def _theme(self) -> Theme:
         return "dark" if self._surroundings.dark else "light"
@@ -336,7 +343,7 @@ class SimulatorLab(Panel):
     def _paint(self) -> None:
         made = cast("Made", self._made)
         if self._figure is None:
-            self._figure = live_figure(made.figure)
+            self._figure = LiveFigure(made.figure)
             self._plot_box.children = (self._figure,)
         else:
             repaint(self._figure, made.figure)

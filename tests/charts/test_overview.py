@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import gekko_lab
-from gekko_lab.charts.overview import live_figure, overview_chart, repaint
+from gekko_lab.charts.overview import LiveFigure, overview_chart, repaint
 
 NAMES = [
     *("price", "returns", "normal", "memory", "bids", "asks"),
@@ -60,7 +60,7 @@ def test_the_histogram_is_a_density(candles):
 
 def test_a_widget_shows_another_figure_in_place(candles, book):
     first, second = overview_chart(candles.head(500)), overview_chart(candles, book, theme="dark")
-    widget = live_figure(first)
+    widget = LiveFigure(first)
     repaint(widget, second)
     for shown, wanted in zip(widget.data, second.data, strict=True):
         np.testing.assert_array_equal(shown.x, wanted.x)
@@ -68,3 +68,12 @@ def test_a_widget_shows_another_figure_in_place(candles, book):
     assert widget.layout.template.layout.paper_bgcolor == "#131722"
     assert widget.layout.xaxis.type == "date"
     widget.close()
+
+
+def test_a_page_is_told_of_a_whole_figure(candles, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "ipywidgets.Widget.open", lambda self: told.append(len(self.get_state()["_widget_data"]))
+    )
+    LiveFigure(overview_chart(candles))
+    assert told == [len(NAMES)]
