@@ -15,7 +15,7 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 200_000
 PICTURES = {"application/vnd.plotly.v1+json", "image/png", "image/svg+xml"}
 LEAVINGS = re.compile(r"127\.0\.0\.1:\d+|localhost:\d+|/tmp/|/home/|/root/|0x[0-9a-f]{8}")
-SILENT = {"add", "clear", "close", "mkdir", "start", "stop", "step", "wait"}
+SILENT = {"add", "cleanup", "clear", "close", "mkdir", "start", "stop", "step", "wait"}
 """Calls at the end of a cell that are made for what they do."""
 
 

@@ -13,11 +13,11 @@ from gekko_lab.frames.schemas import SIDE, SIMULATED_TRADES, TIME
 from gekko_lab.server import FrameMarket, serve
 from gekko_lab.simulation import SimulatedMarket
 
-BEFORE_S, AFTER_S = 120, 120
+BEFORE_S, AFTER_S = 120, 240
 
 
 def trades(now: int, rate: int, seed: int) -> pl.DataFrame:
-    """Give trades of a random walk from two minutes before now to two minutes after it."""
+    """Give trades of a random walk from two minutes before now to four minutes after it."""
     count = rate * (BEFORE_S + AFTER_S)
     chance = np.random.default_rng(seed)
     times = now - 1000 * BEFORE_S + np.sort(chance.integers(0, 1000 * (BEFORE_S + AFTER_S), count))

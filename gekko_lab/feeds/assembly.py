@@ -85,6 +85,7 @@ class Assembler:
 
     def _as_they_came(self, batch: Batch, received_us: int) -> Piece:
         events: list[Event] = []
+        told = "trade" in self._kinds
         for event in batch.events:
             if isinstance(event, Trade):
                 forming = self._forming.get(event.symbol)
@@ -93,19 +94,24 @@ class Assembler:
                     if closed or forming.gaps:
                         events += self._candles(event.symbol, closed, event.received_us)
                         events += self._gaps(forming, event.received_us)
-            elif isinstance(event, Gap):
+                if told:
+                    events.append(event)
+                continue
+            if isinstance(event, Gap):
                 self._spoil(event)
             if event.kind in self._kinds or event.kind in {"gap", "state"}:
                 events.append(event)
         events += self._closed_by_clock(batch.clock_us, received_us)
-        for event in events:
-            self._number(event)
+        self._number(events)
         return Piece(self._channel.exchange, self._timeframe, events)
 
-    def _number(self, event: Event) -> None:
-        if not isinstance(event, State):
-            self.sequence += 1
-        force_setattr(event, "sequence", self.sequence)
+    def _number(self, events: Sequence[Event]) -> None:
+        number = self.sequence
+        for event in events:
+            if not isinstance(event, State):
+                number += 1
+            force_setattr(event, "sequence", number)
+        self.sequence = number
 
     def _spoil(self, gap: Gap) -> None:
         if gap.subject in {"trade", "event"}:
@@ -131,7 +137,10 @@ class Assembler:
 
     def _closed_by_clock(self, clock_us: int | None, received_us: int) -> list[Event]:
         events: list[Event] = []
+        reached_us = -1 if clock_us is None else clock_us - self._channel.grace_us
         for symbol, forming in self._forming.items():
+            if reached_us < forming.end_us and not forming.gaps:
+                continue  # as nearly always
             closed = forming.close(self._boundary(forming, clock_us))
             events += self._candles(symbol, closed, received_us)
             events += self._gaps(forming, received_us)

@@ -72,6 +72,11 @@ class Forming:
         """Whether it is known from when on trades are complete."""
         return self._began >= 0
 
+    @property
+    def end_us(self) -> int:
+        """When the open candle ends; -1 where none is open."""
+        return self._end
+
     def begin(self, time: int) -> None:
         """Take trades as complete from that time on, and begin with the first whole candle."""
         if not self.begun:

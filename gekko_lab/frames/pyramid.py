@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _GROWTH = 12  # from level to level at least; a window then joins few rows, and levels cost 9 %
 _FEW = 4096  # candles that need no level above them
-_BLOCK = 1 << 20  # rows joined at a time, so that the work stays small beside the data
+_BLOCK = 1 << 18  # rows joined at a time, so that the work stays small beside the data
 _TAIL = 1 << 18  # live candles after which the levels are built anew
 _ROWS_AT_FIRST = 1024
 

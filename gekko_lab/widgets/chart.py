@@ -151,6 +151,7 @@ class Chart(Front):
             place = self._content.append(candles)
             if place is None:
                 return
+            self._content.version += 1
             if self._shown is None:
                 self._given, self._shown = candles, self._content.span
                 self._publish()

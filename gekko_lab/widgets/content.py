@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 VISIBLE = 660
 """Bars on a screen at most; with a screen of margin on each side a window has some 2,000."""
 
+USUAL = 370
+"""Bars that suit a usual width, for the first paint, of whose width nobody knows."""
+
 _BLOCK = 1 << 17
 _SAMPLE = 1000
 _DIGITS = 7

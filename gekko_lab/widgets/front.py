@@ -20,6 +20,7 @@ from gekko_lab.errors import InvalidArgument
 from gekko_lab.frames.convert import like
 from gekko_lab.market.moments import show_time
 from gekko_lab.widgets.callbacks import Callbacks
+from gekko_lab.widgets.content import USUAL
 from gekko_lab.widgets.pace import Pace
 from gekko_lab.widgets.picture import BARS, data_uri, picture
 
@@ -92,7 +93,9 @@ class Front(anywidget.AnyWidget):
         return table if self._given is None else like(table, self._given)
 
     def _state(self) -> dict[str, Any]:
-        window = self._content.window(*(self._shown or (0, 1)))
+        since, until = self._shown or (0, 1)
+        step = self._content.step_for(until - since, USUAL)
+        window = self._content.window(since, until, step)
         return {"head": self._head(window), "window": window.numbers}
 
     def _head(self, window: Window) -> dict[str, Any]:
@@ -137,7 +140,7 @@ class Front(anywidget.AnyWidget):
     def _greet(self, message: Mapping[str, Any]) -> None:
         """Note a new view, and tell it when the state that it has painted is of before."""
         self._steps[message["view"]] = message["step"]
-        if message["version"] != self._content.version or self._changed is not None:
+        if message["version"] != self._content.version:
             self._post({"kind": "stale", "view": message["view"]})
 
     def _give_window(self, message: Mapping[str, Any]) -> None:
@@ -194,7 +197,7 @@ class Front(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 (Jupyter's own protocol)
         """Give the widget, and a picture for where there is none."""
         with self._lock:
-            if self.head["version"] != self._content.version or self._changed is not None:
+            if self.head["version"] != self._content.version:
                 self._publish()
         bundle = super()._repr_mimebundle_(**options)
         if bundle is None:

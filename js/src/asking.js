@@ -26,6 +26,7 @@ export class Asking {
     this.number += 1;
     this.asked = performance.now();
     const [since, until] = shown;
+    this.told = shown;
     this.send({ kind: "window", number: this.number, since, until, step, shown });
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.view.consider(), PATIENCE_MS + 1);

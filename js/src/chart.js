@@ -11,7 +11,7 @@ import { Bands } from "./bands.js";
 import { Bars } from "./bars.js";
 import { Frame } from "./frame.js";
 import { ZOOM, followKeys } from "./keys.js";
-import { describe, showTime, showWidth } from "./legend.js";
+import { describe, showTick, showTime, showWidth } from "./legend.js";
 import { followPinch, followPointer, followWheel } from "./pointer.js";
 import { chooseStep, hasMargin } from "./steps.js";
 import { DARK, candleOptions, chartOptions, followTheme } from "./theme.js";
@@ -68,7 +68,12 @@ export class Chart {
         vertLine: { labelBackgroundColor: LABEL },
         horzLine: { labelBackgroundColor: LABEL },
       },
-      timeScale: { minBarSpacing: LEAST_SPACING, shiftVisibleRangeOnNewBar: false },
+      localization: { timeFormatter: (time) => showTime(time * 1000, this.bars.width) },
+      timeScale: {
+        minBarSpacing: LEAST_SPACING,
+        shiftVisibleRangeOnNewBar: false,
+        tickMarkFormatter: showTick,
+      },
     });
     this.scale = this.chart.timeScale();
     this.candles = this.chart.addSeries(CandlestickSeries, { priceLineVisible: true });
@@ -246,8 +251,15 @@ export class Chart {
     if (this.plotWidth > 0) this.scale.setVisibleLogicalRange({ from, to: to - 1 });
   }
 
-  /** Asks for another window where this one no longer suits. */
+  /** Asks for another window where this one no longer suits, once all that happens now has. */
   consider() {
+    this.considering ??= Promise.resolve().then(() => {
+      this.considering = null;
+      if (!this.closed) this.decide();
+    });
+  }
+
+  decide() {
     const { head } = this.bars;
     if (head.alone || !head.span || this.asking.busy || this.plotWidth <= 0) return;
     const length = this.shown[1] - this.shown[0];
@@ -265,7 +277,7 @@ export class Chart {
   tellRange() {
     this.telling ??= setTimeout(() => {
       this.telling = null;
-      this.asking.send({ kind: "range", shown: this.shown });
+      if (this.asking.told !== this.shown) this.asking.send({ kind: "range", shown: this.shown });
     }, TELL_MS);
   }
 
@@ -284,7 +296,10 @@ export class Chart {
     const { head } = bars;
     Object.assign(head, { span, count });
     const news = all[head.step] ?? [];
-    if (!news.length || news[0][0] > bars.until) return;
+    if (!news.length || news[0][0] > bars.until) {
+      this.consider();
+      return;
+    }
     const before = bars.until;
     const follows = this.shown[1] >= before;
     for (const bar of news) {
@@ -395,8 +410,10 @@ export class Chart {
 
   /** Moves the end of the selection by a bar, or begins one at the last bar that is shown. */
   extend(bars) {
+    const { span } = this.bars.head;
+    if (!span) return;
     const selected = this.model.get("selected");
-    const end = selected ? selected[1] : Math.min(this.shown[1], this.bars.head.span?.[1] ?? 0);
+    const end = selected ? selected[1] : Math.min(this.shown[1], span[1]);
     const place = Math.round(this.bars.placeOf(end));
     const start = selected ? selected[0] : this.bars.timeAt(place - 1);
     const next = this.bars.timeAt(place + (selected ? bars : 0));
@@ -404,6 +421,7 @@ export class Chart {
   }
 
   close() {
+    this.closed = true;
     clearTimeout(this.telling);
     for (const undo of this.undo) undo();
     this.asking.close();

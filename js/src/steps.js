@@ -1,5 +1,5 @@
 const MOST = 660;
-const PIXELS = 3; // a narrower candle shows neither its body nor whether it is hollow
+const PIXELS = 4; // a narrower candle shows neither its body nor whether it is hollow
 const FINE = 1.35;
 const COARSE = 3;
 

@@ -15,7 +15,7 @@ PAGE = """<!doctype html><html lang="en"><title>chart</title><meta charset="utf-
 
 MODEL = """async ([code, state]) => {
   const bytes = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-  const read = (state) => ({ ...state, ...(state.window && { window: bytes(state.window) }) });
+  const read = (state) => ({ ...state, ...("window" in state && { window: bytes(state.window) }) });
   const values = read(state);
   const listeners = [];
   const fire = (name, ...told) => listeners.filter(([event]) => event === name)
@@ -42,7 +42,8 @@ MODEL = """async ([code, state]) => {
   };
   window.receive = receive;
   window.listeners = listeners;
-  const { default: front } = await import(`data:text/javascript;base64,${code}`);
+  const module = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const { default: front } = await import(module);
   window.undo = front.render({ model, el: document.getElementById("place") });
 }"""
 
@@ -71,7 +72,7 @@ class BareChart:
         css, code = ((STATIC / f"chart.{kind}").read_text() for kind in ("css", "js"))
         page.set_content(PAGE.format(css=css))
         page.expose_function("to_python", self._hear)
-        page.evaluate(MODEL, [base64.b64encode(code.encode()).decode(), self._state(SYNCED)])
+        page.evaluate(MODEL, [code, self._state(SYNCED)])
         self.root = page.locator(".gekko-lab-chart")
 
     def _hear(self, message):

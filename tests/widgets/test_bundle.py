@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def test_it_keeps_the_license_and_loads_nothing_from_elsewhere():
     assert f"Lightweight Charts™ {version}" in (ROOT / "NOTICE").read_text(encoding="utf-8")
     assert "attributionLogo:!0" in text
     assert not re.search(r"\bfetch\(|XMLHttpRequest|importScripts|import\(", text)
+
+
+def test_the_notice_is_installed_with_the_license():
+    files = {file.name: file for file in metadata.files("gekko-lab")}
+    assert files["NOTICE"].read_text() == (ROOT / "NOTICE").read_text(encoding="utf-8")
 
 
 def test_what_is_locked_has_hashes_and_no_addresses():
