@@ -1,7 +1,7 @@
 """Run notebooks anew and save them as they are committed: `python notebooks/execute.py [FILE …]`.
 
-Nothing is saved that differs from one run to the next: no times of execution, no state of widgets,
-no version of Python.
+Nothing is saved that differs from one run to the next: no times of execution, no widgets (their
+pictures are), no version of Python.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 FOLDER = Path(__file__).parent
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -35,6 +36,9 @@ def execute(file: Path) -> None:
         record_timing=False,
     )
     client.execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(WIDGET, None)  # of a kernel that is gone; pictures stay
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.validate(notebook)
     nbformat.write(notebook, file)

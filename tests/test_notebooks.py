@@ -14,6 +14,8 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 200_000
 PICTURES = {"application/vnd.plotly.v1+json", "image/png", "image/svg+xml"}
+DRAWN = 'src="data:image/svg+xml;base64,'
+WIDGET = "application/vnd.jupyter.widget-view+json"
 LEAVINGS = re.compile(r"127\.0\.0\.1:\d+|localhost:\d+|/tmp/|/home/|/root/|0x[0-9a-f]{8}")
 SILENT = {"add", "cleanup", "clear", "close", "mkdir", "start", "stop", "step", "wait"}
 """Calls at the end of a cell that are made for what they do."""
@@ -50,7 +52,10 @@ def flaws(notebook, size=0):
         found.append("cells weren't run in order, from the first to the last")
     if "widgets" in notebook["metadata"]:
         found.append("the state of widgets was saved")
-    if not any(PICTURES & set(each.get("data", ())) for cell in cells for each in cell["outputs"]):
+    outputs = [each.get("data", {}) for cell in cells for each in cell["outputs"]]
+    if any(WIDGET in data for data in outputs):
+        found.append("a widget was saved, whose kernel is gone")
+    if not any(PICTURES & set(data) or DRAWN in str(data.get("text/html")) for data in outputs):
         found.append("there is no picture")
     if size > MOST_BYTES:
         found.append(f"{size:,} bytes are too many")
@@ -149,6 +154,10 @@ def test_what_a_run_leaves_behind_is_found(sound):
     ]
     assert changed(sound, lambda _, cells: cells[0]["metadata"].update(execution={})) == [
         "cell 1 tells when it was run"
+    ]
+    widget = {"output_type": "display_data", "metadata": {}, "data": {WIDGET: {"model_id": "1"}}}
+    assert changed(sound, lambda _, cells: cells[0]["outputs"].append(widget)) == [
+        "a widget was saved, whose kernel is gone"
     ]
     error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
     assert changed(sound, lambda _, cells: cells[0]["outputs"].append(error)) == ["cell 1 failed"]
