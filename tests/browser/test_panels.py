@@ -46,6 +46,10 @@ CELLS = {
 }
 PANEL = ".jp-OutputArea-output > .gl-panel"
 RUN_ONE = "() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
+DRAWN = """level => {
+  const [figure] = document.querySelectorAll(".js-plotly-plot");
+  return Math.abs(figure.data[3].y[0] - level) < 1e-9;
+}"""
 PATIENCE_MS = 30_000
 
 
@@ -58,6 +62,7 @@ def page(browser, jupyterlab):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     watch = Watch(page)
     jupyterlab.open(page, "panels.ipynb")
     for number in range(len(CELLS) + 1):
@@ -69,6 +74,7 @@ def page(browser, jupyterlab):
     yield page
     jupyterlab.execute(page, "live.close(); together.close(); loads.close()")
     context.close()
+    expect.set_options(timeout=5_000)  # as it was
     watch.check()
 
 
@@ -104,11 +110,11 @@ def picture(panel, name):
 def test_a_download_runs_beside_the_kernel_and_stops_and_resumes(panel, kernel, page):
     shown = panel("download")
     cells = shown.locator("tbody tr").first.locator("td")
-    expect(cells.nth(5)).to_have_text(re.compile("24"), timeout=PATIENCE_MS)
+    expect(cells.nth(5)).to_have_text(re.compile("24"))
     assert kernel("print(loads.state, 6 * 7)") == "running 42"
     first = cells.first.element_handle()
     button(shown, "Stop").click()
-    expect(cells.last).to_have_text("stopped", timeout=PATIENCE_MS)
+    expect(cells.last).to_have_text("stopped")
     expect(button(shown, "Stop")).to_be_disabled()
     kernel("slow.going.set()")
     button(shown, "Resume").click()
@@ -136,7 +142,7 @@ def test_the_log_is_browsed_verified_and_explored(panel, kernel, page):
     strip = shown.get_by_role("img", name=re.compile("Coverage of mine BTC.USDT 1h: 7.% held"))
     expect(strip).to_be_visible()
     button(shown, "Verify").click()
-    expect(shown.locator("tbody td").last).to_have_text("✔ all is well", timeout=PATIENCE_MS)
+    expect(shown.locator("tbody td").last).to_have_text("✔ all is well")
     shown.get_by_label("Find", exact=True).fill("nothing such")
     expect(shown.locator("tbody tr")).to_have_count(0)
     shown.get_by_label("Find", exact=True).fill("btc")
@@ -155,11 +161,13 @@ def test_a_slider_makes_another_market(panel, kernel, page):
     slider = shown.get_by_role("slider", name="Daily rhythm")
     slider.focus()
     slider.press("ArrowRight")
-    expect(shown.locator(".gl-code").first).to_contain_text("season=", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-code").first).to_contain_text("season=")
     assert kernel("print(made.simulator.parameters.season)") != before
     expect(shown.locator("tbody td.gl-good").first).to_contain_text("✔")
     shown.get_by_label("Preset").select_option("thin")
     expect(shown.locator(".gl-code").first).to_contain_text("ExchangeSimulator('thin'")
+    level = float(kernel("print(made.figure.data[3].y[0])"))
+    page.wait_for_function(DRAWN, arg=level)
     width = shown.locator(".js-plotly-plot").bounding_box()["width"]
     assert width > 0.9 * shown.bounding_box()["width"]
 
@@ -168,16 +176,16 @@ def test_a_chart_is_explored(panel, kernel, page):
     shown = panel("explore")
     expect(shown.locator("canvas").first).to_be_visible()
     button(shown, "4h").click()
-    expect(shown.locator(".gl-header")).to_contain_text("42 rows", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header")).to_contain_text("42 rows")
     shown.get_by_label("SMA", exact=True).check()
     expect(shown.locator(".gl-code")).to_contain_text("rolling_mean(20)")
     symbol = shown.get_by_label("Symbol")
     symbol.fill("NO/SUCH")
     symbol.press("Enter")
-    expect(shown.get_by_role("alert")).to_contain_text("UnknownSymbol", timeout=PATIENCE_MS)
+    expect(shown.get_by_role("alert")).to_contain_text("UnknownSymbol")
     symbol.fill("ETH/USDT")
     symbol.press("Enter")
-    expect(shown.locator(".gl-header")).to_contain_text("ETH/USDT", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header")).to_contain_text("ETH/USDT")
     expect(shown.locator(".gl-error")).to_have_count(0)
     box = shown.locator("canvas").first.bounding_box()
     page.keyboard.down("Shift")
@@ -194,20 +202,20 @@ def test_an_error_in_a_listener_is_shown(panel, kernel, page):
     shown = panel("explore")
     kernel("off = seen.on('change', lambda panel: 1 / 0)")
     button(shown, "1h").click()
-    expect(shown.get_by_role("alert")).to_contain_text("ZeroDivisionError", timeout=PATIENCE_MS)
+    expect(shown.get_by_role("alert")).to_contain_text("ZeroDivisionError")
     kernel("off()")
     button(shown, "4h").click()
-    expect(shown.locator(".gl-error")).to_have_count(0, timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-error")).to_have_count(0)
 
 
 def test_the_past_is_played(panel, kernel, page):
     shown = panel("player")
-    expect(shown.locator(".gl-header")).to_contain_text("84 of 168 rows", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header")).to_contain_text("84 of 168 rows")
     button(shown, "Step").click()
     expect(shown.locator(".gl-header")).to_contain_text("85 of 168 rows")
     shown.get_by_label("Speed").select_option("100 a second")
     button(shown, "Play").click()
-    expect(shown.locator(".gl-header")).to_contain_text("168 of 168 rows", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header")).to_contain_text("168 of 168 rows")
     expect(button(shown, "Play")).to_be_visible()
 
 
@@ -217,11 +225,11 @@ def test_markets_are_shown_live_and_paused(panel, kernel, page):
     expect(tape.locator("tbody tr").first).to_be_visible(timeout=PATIENCE_MS)
     expect(shown.get_by_role("region", name="Order book").locator("tbody tr")).to_have_count(12)
     button(shown, "Pause").click()
-    expect(shown.locator(".gl-header").nth(1)).to_contain_text("paused", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header").nth(1)).to_contain_text("paused")
     shown.get_by_label("Symbol").select_option("ETH/USDT")
-    expect(shown.locator(".gl-header").first).to_contain_text("ETH/USDT", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header").first).to_contain_text("ETH/USDT")
     button(shown, "Pause").click()
-    expect(shown.locator(".gl-header").nth(1)).to_contain_text("running", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-header").nth(1)).to_contain_text("running")
 
 
 def test_tabs_open_their_panels(panel, kernel, page):
@@ -232,7 +240,7 @@ def test_tabs_open_their_panels(panel, kernel, page):
     shown.get_by_label("Until").fill("2024-01-03")
     shown.get_by_label("Until").press("Enter")
     button(shown, "Download").click()
-    expect(shown.locator("tbody td").last).to_have_text("✔ complete", timeout=PATIENCE_MS)
+    expect(shown.locator("tbody td").last).to_have_text("✔ complete")
     assert kernel("print(list(together.panels))") == "['explore', 'download']"
 
 
