@@ -13,6 +13,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MOST_BYTES = 200_000
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PICTURES = {"application/vnd.plotly.v1+json", "image/png", "image/svg+xml"}
 LEAVINGS = re.compile(r"127\.0\.0\.1:\d+|localhost:\d+|/tmp/|/home/|/root/|0x[0-9a-f]{8}")
 SILENT = {"add", "cleanup", "clear", "close", "mkdir", "start", "stop", "step", "wait"}
@@ -50,11 +51,16 @@ def flaws(notebook, size=0):
         found.append("cells weren't run in order, from the first to the last")
     if "widgets" in notebook["metadata"]:
         found.append("the state of widgets was saved")
-    if not any(PICTURES & set(each.get("data", ())) for cell in cells for each in cell["outputs"]):
+    if not any(is_picture(each.get("data", {})) for cell in cells for each in cell["outputs"]):
         found.append("there is no picture")
     if size > MOST_BYTES:
         found.append(f"{size:,} bytes are too many")
     return found
+
+
+def is_picture(data):
+    """Tell whether an output shows a picture, which widgets have in their HTML."""
+    return bool(PICTURES & set(data)) or 'src="data:image/svg' in "".join(data.get("text/html", ""))
 
 
 def cell_flaws(number, cell):
@@ -68,6 +74,8 @@ def cell_flaws(number, cell):
     counts = [each["execution_count"] for each in outputs if "execution_count" in each]
     if any(count != cell["execution_count"] for count in counts):
         yield f"the output of cell {number} is of another run"
+    if any(WIDGET in each.get("data", ()) for each in outputs):
+        yield f"cell {number} shows a widget that isn't there before it is run"
     if "execution" in cell["metadata"]:
         yield f"cell {number} tells when it was run"
 
@@ -89,9 +97,7 @@ def test_a_notebook_begins_with_a_title_and_says_why(file):
 def test_a_notebook_says_nothing_that_changes_from_run_to_run(file):
     text = file.read_text(encoding="utf-8")
     outputs = json.dumps([cell["outputs"] for cell in code_cells(json.loads(text))])
-    assert not re.search(
-        r"127\.0\.0\.1:\d+|localhost:\d+|/tmp/|/home/|/root/|0x[0-9a-f]{8}", outputs
-    )
+    assert not LEAVINGS.search(outputs)
 
 
 def test_every_notebook_is_named_by_the_readme():
@@ -152,4 +158,8 @@ def test_what_a_run_leaves_behind_is_found(sound):
     ]
     error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
     assert changed(sound, lambda _, cells: cells[0]["outputs"].append(error)) == ["cell 1 failed"]
+    widget = {"output_type": "display_data", "data": {WIDGET: {}}, "metadata": {}}
+    assert changed(sound, lambda _, cells: cells[0]["outputs"].append(widget)) == [
+        "cell 1 shows a widget that isn't there before it is run"
+    ]
     assert flaws(sound, MOST_BYTES + 1) == ["200,001 bytes are too many"]
