@@ -14,8 +14,9 @@ ROOT = Path(__file__).parents[1]
 PEERS = ROOT / "benchmarks" / "peers"
 NAMES = (
     *("gekko_lab", "vectorbt", "numba", "synthetic_ohlcv", "polars", "pandas", "duckdb"),
-    *("feather", "delta", "cryptofeed"),
+    *("feather", "delta", "cryptofeed", "chart"),
 )
+_WITH_OURS = ("gekko_lab", "chart")
 
 _OURS = ["--constraints", str(ROOT / "requirements.txt"), str(ROOT)]
 _OURS_ANEW = ["--reinstall-package", "gekko-lab"]
@@ -58,7 +59,7 @@ def _made(folder: Path, name: str) -> str:
         _run("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
     _run(
         *("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)),
-        *([*_OURS_ANEW, *_OURS] if name == "gekko_lab" else []),
+        *([*_OURS_ANEW, *_OURS] if name in _WITH_OURS else []),
         *([] if name == "gekko_lab" else ["--requirements", str(PEERS / f"{name}.txt")]),
     )
     return str(python)

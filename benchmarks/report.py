@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import chart
 import datalog
 import fetch
 import imports
@@ -145,6 +146,22 @@ def streams_tables(result: dict[str, Any]) -> list[str]:
     return [_table([*heads, "latency, p50", "latency, p99"], rows)]
 
 
+def chart_tables(result: dict[str, Any]) -> list[str]:
+    """Give what ten million candles cost each chart, as many times as they cost ours."""
+    charts = result["charts"]
+    base = charts[chart.OURS]
+    rows = []
+    for name, title in chart.TITLES.items():
+        mine = charts[name]
+        keys = ("first_ms", "first_bytes", "zoom_p50_ms", "zoom_p95_ms")
+        costs = [_rounded(mine[key] / base[key]) for key in keys]
+        rates = [f"{mine[key]:.0f}" for key in ("live_fps", "live_changes")]
+        rows.append([title, *costs, *rates])
+    heads = [f"{result['rows']:,} candles, gekko_lab = 1", "first paint", "its bytes"]
+    heads += ["wheel to picture, p50", "p95", "frames a second, live", "changes seen"]
+    return [_table(heads, rows)]
+
+
 def _notes(result: Mapping[str, Any]) -> Iterator[str]:
     if result["missing"]:
         yield f"Not to be had when this was measured: {'; '.join(result['missing'])}."
@@ -179,4 +196,5 @@ TABLES: Mapping[str, Callable[[dict[str, Any]], list[str]]] = {
     "simulator": simulator_tables,
     "datalog": datalog_tables,
     "streams": streams_tables,
+    "chart": chart_tables,
 }

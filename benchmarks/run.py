@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import chart
 import datalog
 import fetch
 import imports
@@ -25,7 +26,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 README = HERE / "README.md"
 BEGIN, END = "<!-- results: written by run.py -->", "<!-- end of results -->"
-PARTS = ("fetch", "imports", "simulator", "datalog", "streams")
+PARTS = ("fetch", "imports", "simulator", "datalog", "streams", "chart")
 FOLDER = Path(tempfile.gettempdir(), "gekko-lab-benchmarks")
 
 
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write("datalog", datalog.measure(environments, given.log_rounds))
     if "streams" in given.what:
         _write("streams", streams.measure(environments, given.stream_rounds))
+    if "chart" in given.what:
+        _write("chart", chart.measure(environments, given.chart_rounds))
     text = _results()
     (RESULTS / "results.md").write_text(text, encoding="utf-8")
     _into_readme(text)
@@ -75,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--stream-rounds", type=int, default=3, help="of listening to live streams; default 3"
+    )
+    parser.add_argument(
+        "--chart-rounds", type=int, default=3, help="of zooming in and out; default 3"
     )
     parser.add_argument(
         "--share", type=float, default=1.0, help="of what is simulated, for a quick look; default 1"

@@ -6,18 +6,23 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import get_args
 
+import polars as pl
 import pytest
 import requests
 from joblib.externals.loky import get_reusable_executor
 
+import gekko_lab
 from gekko_lab.server import FrameMarket, serve
 from gekko_lab.server.faults import Kind, StreamKind
 from gekko_lab.simulation import SimulatedMarket
 
 DOCS = Path(__file__).parents[1] / "docs"
+HOW_TO = sorted((DOCS / "how-to").glob("*.md"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
@@ -76,6 +81,64 @@ def test_examples_of_the_control_api_run():
     assert now >= 1_709_251_200_000 + 3_600_000
 
 
+def test_the_tour_of_the_readme_runs():
+    (block,) = BLOCK.findall((DOCS.parent / "README.md").read_text(encoding="utf-8"))
+    known = run([block], "README.md")
+    assert known["paths"].shape == (7 * 24, 21)
+    assert len(known["closes"]) == known["candles"].height == 7 * 1440
+    assert known["newest"].height == 1000
+
+
+@pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
+def test_examples_of_how_to_pages_run(page, tmp_path, monkeypatch):
+    """Each page is a story, so its blocks share their names; their own asserts say what comes."""
+    monkeypatch.chdir(tmp_path)
+    run(BLOCK.findall(page.read_text(encoding="utf-8")), page.name)
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_commands_of_how_to_pages_run(tmp_path):
+    (commands,) = COMMANDS.findall(
+        (DOCS / "how-to" / "command-line.md").read_text(encoding="utf-8")
+    )
+    folder = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("GEKKO_LAB_DATA_DIR", None)
+    program = ["bash", "-euo", "pipefail", "-c", commands]
+    done = subprocess.run(
+        program,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert pl.read_parquet(tmp_path / "btc.parquet").height == 31 * 24
+    held = {path.parent.name for path in (tmp_path / "data").rglob("*")}
+    assert "timeframe=1h" in held
+
+
+def test_every_how_to_page_is_linked_from_the_readme_and_its_links_lead_somewhere():
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert HOW_TO
+    for page in HOW_TO:
+        assert f"(docs/how-to/{page.name})" in readme
+        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_the_readme_is_there_and_light(theme):
+    picture = DOCS / "pictures" / f"candles-{theme}.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size <= 150_000
+    assert f"docs/pictures/{picture.name}" in (DOCS.parent / "README.md").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_serving_is_told_of_with_all_kinds_of_faults_and_all_calls():
     text = (DOCS / "serve.md").read_text(encoding="utf-8")
     for kind in (*get_args(Kind), *get_args(StreamKind)):
@@ -85,3 +148,24 @@ def test_serving_is_told_of_with_all_kinds_of_faults_and_all_calls():
     for call in calls:
         method, path = call.split()
         assert f"`{method} {path.replace('/_gekko_lab', '…')}" in text
+
+
+def test_pages_name_only_what_exists():
+    """Calls that the tables of replacements name can be found, and so can their links."""
+    text = (DOCS / "migration.md").read_text(encoding="utf-8")
+    cells = re.findall(r"\| ([^|\n]*) \|$", text, flags=re.MULTILINE)
+    names = {name for cell in cells for name in re.findall(r"`([a-z][\w.]*)\(", cell)}
+    assert {"fetch", "stream", "datalog.catalog"} <= names
+    elsewhere = {
+        "status",
+        "joblib.parallel_config",
+        "recorder.gaps",
+        "recorder.status",
+        "recorder.stop",
+        "feed.health",
+    }
+    for name in names - elsewhere:
+        assert attrgetter(name.removeprefix("gekko_lab."))(gekko_lab), name
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= anchors

@@ -16,7 +16,7 @@ import gekko_lab
 
 HEAVY = {
     *("ccxt", "pandas", "polars", "numpy", "plotly", "ipywidgets", "joblib", "numba", "aiohttp"),
-    *("requests", "pyarrow"),
+    *("requests", "pyarrow", "anywidget", "traitlets"),
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 import polars as pl
 
+from gekko_lab.charts.themes import hollow, palette
 from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.frames.checks import check_candles, milliseconds, times_of
 from gekko_lab.frames.convert import to_candles
@@ -15,23 +16,29 @@ from gekko_lab.frames.schemas import CANDLES
 from gekko_lab.market.spans import Span
 
 if TYPE_CHECKING:
+    from gekko_lab.charts.themes import Palette, Theme
     from gekko_lab.market.timeframe import Timeframe
 
 MOST = 2000
 """More candles than a screen has columns for only make a figure slow."""
 
-_UP, _DOWN, _GAP = "#26a69a", "#ef5350", "#9e9e9e"
 _SHADED = 100  # a thousand shapes make a figure as slow as a hundred thousand candles
 _SHARES = (0.26, 1.0), (0.0, 0.2)
 
 
 def candle_chart(
-    candles: object, *, title: str | None = None, most: int = MOST, height: int = 520
+    candles: object,
+    *,
+    title: str | None = None,
+    most: int = MOST,
+    height: int = 520,
+    theme: Theme = "light",
 ) -> go.Figure:
     """Give an interactive figure of candles above their volume.
 
     More than `most` candles are joined, so many rows to one; the title says how many. Gaps stay
     visible: the time axis is to scale, and the hundred longest are shaded and tell their length.
+    Candles that rise are outlines, those that fall are filled.
 
     Parameters
     ----------
@@ -43,6 +50,8 @@ def candle_chart(
         Candles drawn at most.
     height
         Of the figure, in pixels.
+    theme
+        "light" or "dark".
 
     Returns
     -------
@@ -54,7 +63,7 @@ def candle_chart(
     DataError
         When the rows aren't sound candles.
     InvalidArgument
-        When `most` isn't a whole number of at least 1.
+        When `most` isn't a whole number of at least 1, or there is no such theme.
 
     Examples
     --------
@@ -67,14 +76,16 @@ def candle_chart(
         raise InvalidType(f"most={most!r} is a {type(most).__name__}; give a whole number")
     if most < 1:
         raise InvalidArgument(f"most={most!r}: draw at least one candle")
+    colors = palette(theme)
     table = check_candles(to_candles(candles)).select(CANDLES.names())
     spacing = find_timeframe(table)
     drawn, joined = _thin(table, most, spacing)
-    figure = go.Figure(_traces(drawn))
+    figure = go.Figure(_traces(drawn, colors))
     gaps = _gaps(table, spacing)
     for gap in _longest(gaps):
-        _shade(figure, gap, spacing)
-    figure.update_layout(**_layout(_title(title, joined, spacing, len(gaps)), height))
+        _shade(figure, gap, spacing, colors)
+    told = _title(title, joined, spacing, len(gaps))
+    figure.update_layout(template=colors.template, **_layout(told, height))
     return figure
 
 
@@ -100,10 +111,11 @@ def _thin(table: pl.DataFrame, most: int, spacing: Timeframe | None) -> tuple[pl
     return grouped.drop("_stretch", "_part"), joined
 
 
-def _traces(table: pl.DataFrame) -> list[go.Candlestick | go.Bar]:
+def _traces(table: pl.DataFrame, colors: Palette) -> list[go.Candlestick | go.Bar]:
     times = table["timestamp"].dt.replace_time_zone(None).to_numpy()
     columns = {name: table[name].to_numpy() for name in CANDLES if name != "timestamp"}
     rises = (table["close"] >= table["open"]).to_list()
+    bars = [colors.up if up else colors.down for up in rises]
     return [
         go.Candlestick(
             x=times,
@@ -112,16 +124,14 @@ def _traces(table: pl.DataFrame) -> list[go.Candlestick | go.Bar]:
             low=columns["low"],
             close=columns["close"],
             name="price",
-            increasing={"line": {"color": _UP, "width": 1}},
-            decreasing={"line": {"color": _DOWN, "width": 1}},
+            **hollow(colors),
         ),
         go.Bar(
             x=times,
             y=columns["volume"],
             name="volume",
             yaxis="y2",
-            marker={"color": [_UP if up else _DOWN for up in rises], "line": {"width": 0}},
-            opacity=0.6,
+            marker={"color": bars, "line": {"width": 0}},
         ),
     ]
 
@@ -138,7 +148,7 @@ def _longest(gaps: list[Span]) -> list[Span]:
     return sorted(chosen)
 
 
-def _shade(figure: go.Figure, gap: Span, spacing: Timeframe | None) -> None:
+def _shade(figure: go.Figure, gap: Span, spacing: Timeframe | None, colors: Palette) -> None:
     count = spacing.between(*gap) if spacing is not None else 0
     since, until = (_time(edge) for edge in gap)
     figure.add_shape(
@@ -149,7 +159,7 @@ def _shade(figure: go.Figure, gap: Span, spacing: Timeframe | None) -> None:
         y1=1,
         yref="paper",
         layer="below",
-        fillcolor=_GAP,
+        fillcolor=colors.gap,
         opacity=0.25,
         line={"width": 0},
         name=f"gap: {count} candles of {spacing}",

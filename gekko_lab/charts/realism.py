@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from gekko_lab.charts.digits import drawn
+from gekko_lab.charts.themes import palette
 from gekko_lab.frames.checks import check_candles
 from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.resample import find_timeframe
@@ -18,11 +20,10 @@ from gekko_lab.realism import trades as flows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gekko_lab.charts.themes import Palette, Theme
     from gekko_lab.realism.returns import Grid
     from gekko_lab.realism.statistics import Numbers
 
-_DATA, _MODEL, _VOLUME = "#26a69a", "#ef5350", "#7e8bd9"  # legible on white and on black
-_LINE = {"color": _MODEL, "dash": "dash", "width": 2}
 _WIDEST = 12.0  # standard deviations in the histogram
 _TAIL = 400  # points of a tail that a screen can tell apart
 _GROUPS = 40  # of volume
@@ -42,7 +43,12 @@ class Cell(NamedTuple):
 
 
 def realism_chart(
-    candles: object, trades: object = None, *, title: str | None = None, height: int = 760
+    candles: object,
+    trades: object = None,
+    *,
+    title: str | None = None,
+    height: int = 760,
+    theme: Theme = "light",
 ) -> go.Figure:
     """Give a figure of the facts that tell a real market from a random walk.
 
@@ -59,6 +65,8 @@ def realism_chart(
         Written above.
     height
         Of the figure, in pixels.
+    theme
+        "light" or "dark".
 
     Returns
     -------
@@ -71,6 +79,8 @@ def realism_chart(
     ------
     DataError
         When the rows aren't sound candles or trades.
+    InvalidArgument
+        When there is no such theme.
 
     Examples
     --------
@@ -80,6 +90,7 @@ def realism_chart(
     >>> figure.layout.annotations[0].text
     'returns and a normal'
     """
+    colors = palette(theme)
     table = check_candles(to_candles(candles))
     width = find_timeframe(table)
     step = MINUTE if width is None else width.milliseconds or width.shortest
@@ -87,10 +98,10 @@ def realism_chart(
     cells = [_histogram(grid), _tail(grid), _memory(grid), _hours(grid), _volumes(grid)]
     if trades is not None:
         cells.append(_signs(flows.flow(flows.read(trades)).sign))
-    return _figure(cells, title, height)
+    return _figure(cells, colors, title, height)
 
 
-def _figure(cells: list[Cell], title: str | None, height: int) -> go.Figure:
+def _figure(cells: list[Cell], colors: Palette, title: str | None, height: int) -> go.Figure:
     figure = make_subplots(
         rows=2,
         cols=3,
@@ -101,14 +112,16 @@ def _figure(cells: list[Cell], title: str | None, height: int) -> go.Figure:
     for place, cell in enumerate(cells):
         spot = {"row": place // 3 + 1, "col": place % 3 + 1}
         for trace in cell.traces:
-            figure.add_trace(trace, **spot)
+            figure.add_trace(_colored(trace, colors), **spot)
         figure.update_xaxes(title=cell.x, type="log" if cell.log_x else "linear", **spot)
         figure.update_yaxes(title=cell.y, type="log" if cell.log_y else "linear", **spot)
     for place in range(len(cells), 6):
         spot = {"row": place // 3 + 1, "col": place % 3 + 1}
         figure.update_xaxes(visible=False, **spot)
         figure.update_yaxes(visible=False, **spot)
+    figure.update_annotations(font_size=12)
     figure.update_layout(
+        template=colors.template,
         title={"text": title} if title else None,
         height=height,
         showlegend=False,
@@ -117,13 +130,21 @@ def _figure(cells: list[Cell], title: str | None, height: int) -> go.Figure:
     return figure
 
 
+def _colored(trace: go.Scatter | go.Bar, colors: Palette) -> go.Scatter | go.Bar:
+    """Give bars the color of volumes, dashed lines that of models, and the rest that of data."""
+    if trace.type == "bar":
+        return trace.update(marker_color=colors.volume)
+    color = colors.model if trace.line.dash else colors.data
+    return trace.update(line_color=color, marker_color=color)
+
+
 def _dots(x: Numbers, y: Numbers, name: str) -> go.Scatter:
-    marker = {"color": _DATA, "size": 5}
-    return go.Scatter(x=x, y=y, name=name, mode="markers", marker=marker)
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="markers", marker={"size": 5})
 
 
 def _line(x: Numbers, y: Numbers, name: str) -> go.Scatter:
-    return go.Scatter(x=x, y=y, name=name, mode="lines", line=_LINE)
+    line = {"dash": "dash", "width": 2}
+    return go.Scatter(x=drawn(x), y=drawn(y), name=name, mode="lines", line=line)
 
 
 def _standard(grid: Grid) -> Numbers:
@@ -207,10 +228,10 @@ def _hours(grid: Grid) -> Cell:
     hours = np.arange(24)
     size = _relative(returns.hourly_means(grid.hour, np.abs(grid.change)))
     volume = _relative(returns.hourly_means(grid.hour, grid.volume))
-    line = {"color": _DATA, "width": 2}
+    line = {"width": 2}
     traces = [
-        go.Bar(x=hours, y=volume, name="volume", marker={"color": _VOLUME}, opacity=0.6),
-        go.Scatter(x=hours, y=size, name="abs. return", mode="lines+markers", line=line),
+        go.Bar(x=hours, y=drawn(volume), name="volume", opacity=0.7),
+        go.Scatter(x=hours, y=drawn(size), name="abs. return", mode="lines+markers", line=line),
     ]
     return Cell(traces, "hours of the day: abs. return, volume (bars)", "UTC", "over the mean")
 

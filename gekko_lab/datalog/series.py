@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Self
 
 from gekko_lab.datalog import files, folding, journal
-from gekko_lab.datalog.kinds import check_rows
+from gekko_lab.datalog.kinds import SCHEMAS, check_rows
 from gekko_lab.datalog.layout import Key
 from gekko_lab.datalog.ledger import Ledger
 from gekko_lab.datalog.lock import SeriesLock
@@ -118,6 +118,7 @@ class Series:
         closed_until: int,
         empty: Told = (),
         failed: Told = (),
+        checked: bool = False,
     ) -> None:
         """Keep a page: when this returns it outlasts the death of the process and of the machine.
 
@@ -136,6 +137,8 @@ class Series:
             "before_listing" or "no_trades".
         failed
             Ranges that could not be had, with the error.
+        checked
+            Whether the caller has made sure of the rules for rows, and that all lie in `covered`.
 
         Raises
         ------
@@ -149,8 +152,11 @@ class Series:
         spans = [covered] if isinstance(covered, Span) else list(covered or [Span(0, 0)])
         ledger = Ledger.of(spans, empty, failed)
         whole = Span(spans[0].since, spans[-1].until)
-        rows = check_rows(frame, self.key.kind, self.width, whole)
-        self._check_covered(rows, spans)
+        if checked and frame.schema == SCHEMAS[self.key.kind]:
+            rows = frame
+        else:
+            rows = check_rows(frame, self.key.kind, self.width, whole)
+            self._check_covered(rows, spans)
         self.check_closed(ledger.known, closed_until)
         self._check_empty(rows, ledger)
         if self._is_worth_a_file(rows, ledger):

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from time import perf_counter, process_time
 from typing import TYPE_CHECKING, TypeVar
 
+from gekko_lab.errors import Stopped
 from gekko_lab.limits.waiting import stopped_by
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def beside(tasks: Iterable[Callable[[], Answer]], n_jobs: int) -> Iterator[Answe
             for future in done:
                 yield future.result()
             useful = min(n_jobs, max(useful, load.useful(useful)))
+    except Stopped:
+        pool.shutdown(cancel_futures=True)  # all were told to stop, and keep the page they are at
+        raise
     finally:
         left.set()
         pool.shutdown(wait=False, cancel_futures=True)

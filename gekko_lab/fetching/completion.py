@@ -83,8 +83,8 @@ class Series:
 
     Attributes
     ----------
-    volumes : Volumes or None
-        Of the pages that came, where candles without trades don't exist.
+    volumes : Volumes
+        Of the pages that came.
     """
 
     def __init__(self, source: Source, symbol: str, timeframe: Timeframe, *, full: bool) -> None:
@@ -93,10 +93,8 @@ class Series:
         self.full = full
         self.paging: Paging = ask(lambda: source.paging(symbol, timeframe))
         self.timeframe = timeframe
-        self.volumes: Volumes | None = None
-        if not self.paging.dense:
-            names = ask(source.timeframes)
-            self.volumes = Volumes(longer(names, timeframe, self.paging.page_size))
+        names = ask(source.timeframes)
+        self.volumes = Volumes(longer(names, timeframe, self.paging.page_size))
 
     @cached_property
     def listed(self) -> int | None:
@@ -129,9 +127,8 @@ class Series:
     def complete(self, span: Span) -> Outcome:
         """Give the page with every candle that can be had."""
         outcome = self._complete(span)
-        if self.volumes is not None:
-            answered = subtract([span], [failure.span for failure in outcome.failures])
-            self.volumes.note(answered, outcome.once, outcome.frame)
+        answered = subtract([span], [failure.span for failure in outcome.failures])
+        self.volumes.note(answered, outcome.once, outcome.frame)
         return outcome
 
     def _complete(self, span: Span) -> Outcome:

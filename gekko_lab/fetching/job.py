@@ -145,13 +145,15 @@ class Job:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, at most so many seconds, and tell whether it came.
 
+        Listeners that the job's own thread calls don't wait, as its end comes after them.
+
         Raises
         ------
         Exception
             What ended the job, where that was no failure of a series: those stand in the report.
         """
         thread = self._thread
-        if thread is None:
+        if thread is None or thread is threading.current_thread():
             return False
         thread.join(timeout)
         if thread.is_alive():

@@ -261,8 +261,9 @@ class _Walk:
         try:
             parts = subtract([page], lacking)
             if parts:
-                rows = outcome.frame if parts == [page] else inside(outcome.frame, parts)
-                self.log.append(rows, parts, closed_until=page.until)
+                whole = parts == [page]
+                rows = outcome.frame if whole else inside(outcome.frame, parts)
+                self.log.append(rows, parts, closed_until=page.until, checked=whole)
         except (LogError, OSError) as error:
             self._give_up(error)
             return False

@@ -1,10 +1,11 @@
-"""Times without trades, told from candles that an answer lost.
+"""Times without trades and outages, told from candles that an answer lost.
 
-Where candles without trades don't exist, one that an answer lost looks like one of these. Longer
-candles tell them apart: where the volume of one is the sum of the shorter ones that came, nothing
-was traded in the holes between them. One request proves some dozens of pages so. What can't be
-compared, as the range's end cuts it or as it is still forming, is asked for a second time where
-one answer told it. Of what was leapt over, as there are no days, only the end is looked at.
+Where candles without trades don't exist, one that an answer lost looks like one of these; where all
+exist, one that two answers lost looks like an outage. Longer candles tell them apart: where the
+volume of one is the sum of the shorter ones that came, nothing was traded in the holes between
+them. One request proves some dozens of pages so. What can't be compared, as the range's end cuts it
+or as it is still forming, is asked for a second time where one answer told it. Of what was leapt
+over, as there are no days, only the end is looked at.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _FEW = 3
 
 
 def certify(series: Series, found: Collection, keep: Keep | None, *, hold: bool) -> bool:
-    """See to it that holes are times without trades.
+    """See to it that holes are times without trades, or outages.
 
     Candles that come late are added and kept. What stays in doubt goes to `found.doubted`.
 
@@ -51,7 +52,7 @@ def certify(series: Series, found: Collection, keep: Keep | None, *, hold: bool)
         Whether anything was asked.
     """
     volumes = series.volumes
-    if volumes is None or not found.holes:
+    if not found.holes:
         return False
     again = _Again(series, found, keep, hold=hold)
     answered = volumes.answered(found.holes)
@@ -59,7 +60,7 @@ def certify(series: Series, found: Collection, keep: Keep | None, *, hold: bool)
     if volumes.width == series.timeframe:
         again.ask(once)
         return True
-    leaps = subtract(found.holes, answered)
+    leaps = [] if series.paging.dense else subtract(found.holes, answered)
     ends = [_end(leap, volumes.width, series.paging.page_size) for leap in leaps]
     volumes.note(ends, [], found.frame.clear())
     longer = _Longer(series, volumes, [*answered, *ends])
@@ -176,8 +177,7 @@ class _Again:
             kept = self.keep is not None and self.keep(part, Outcome(rows))
             if self.hold or not kept:
                 self.found.frame = pl.concat([self.found.frame, rows]).sort("timestamp")
-            if self.series.volumes is not None:
-                self.series.volumes.add(rows)
+            self.series.volumes.add(rows)
         self.found.holes = subtract(self.found.holes, came)
 
 

@@ -52,34 +52,35 @@ class Tally:
             self.sources.add(source)
 
 
-_current: ContextVar[Tally | None] = ContextVar("gekko_lab_tally", default=None)
+_counting: ContextVar[tuple[Tally, ...]] = ContextVar("gekko_lab_tallies", default=())
 
 
 @contextmanager
 def counting() -> Iterator[Tally]:
-    """Count what is asked in this block, and in threads that run in a copy of its context."""
+    """Count what is asked in this block, and in threads that run in a copy of its context.
+
+    A block around it counts the same once more.
+    """
     tally = Tally()
 
     def count(wait: Wait) -> None:
         tally.add(waited_s=wait.seconds)
 
-    token = _current.set(tally)
+    token = _counting.set((*_counting.get(), tally))
     try:
         with on_wait(count, least_s=0.0):
             yield tally
     finally:
-        _current.reset(token)
+        _counting.reset(token)
 
 
 def count(*, pages: int = 0, retries: int = 0, waited_s: float = 0.0) -> None:
     """Count for the fetch that is under way here, if one is."""
-    tally = _current.get()
-    if tally is not None:
+    for tally in _counting.get():
         tally.add(pages=pages, retries=retries, waited_s=waited_s)
 
 
 def used(source: str) -> None:
     """Note where rows of the fetch that is under way here come from."""
-    tally = _current.get()
-    if tally is not None:
+    for tally in _counting.get():
         tally.used(source)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gekko_lab.errors import GekkoLabError, InvalidArgument, Stopped
+from gekko_lab.errors import GekkoLabError, InvalidArgument
 from gekko_lab.fetching.candle_requests import fetched
+from gekko_lab.fetching.defaults import is_logged
 from gekko_lab.fetching.fetched import Extent
-from gekko_lab.fetching.tally import Tally
+from gekko_lab.fetching.tally import Tally, counting
 from gekko_lab.fetching.trade_requests import fetched_trades
-from gekko_lab.fetching.watching import Watch
+from gekko_lab.fetching.watching import Step, Watch, on_step, status_of
 from gekko_lab.frames.schemas import REPORT
 from gekko_lab.limits.waiting import check_stopped, stopped_by
 from gekko_lab.settings import options
+from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,16 +138,21 @@ class _Work:
 
     def _fetch(self, task: Task) -> Done:
         """Fetch, wherever this runs; options don't travel to other processes by themselves."""
-        with options(**self._settings, progress="off"):
+        steps: deque[Step] = deque(maxlen=1)
+        with options(**self._settings, progress="off"), counting() as tally, on_step(steps.append):
             try:
                 check_stopped()
                 found = self._found(task)
             except (GekkoLabError, OSError) as refused:
-                status = "stopped" if isinstance(refused, Stopped) else "failed"
-                Watch(*task.asked.label, None).ended(status)
-                return Done(_row(task.asked, status, refused), None, refused)
+                status = status_of(refused)
+                if not steps:
+                    Watch(*task.asked.label, None).ended(status)
+                return Done(_ended(task.asked, status, refused, tally, steps[0]), None, refused)
             error = found.failures[0].error if found.failures else None
-            row = _row(task.asked, found.status, error, found)
+            row = _row(
+                *(task.asked, found.status, error, found.extent, found.tally),
+                missing=_missing(found.gaps),
+            )
             return Done(row, found.frame if task.rows else None, error)
 
     def _found(self, task: Task) -> Fetched:
@@ -153,16 +161,26 @@ class _Work:
         return fetched_trades(task.asked, rows=task.rows)
 
 
+def _ended(asked: Asked, status: str, error: Exception, tally: Tally, step: Step) -> pl.DataFrame:
+    """Give the row of a fetch that an error ended: its rows are those that the log kept."""
+    kept = step.rows if step.rows and is_logged(find_source(asked.exchange), asked.log) else 0
+    return _row(asked, status, error, Extent(kept), tally)
+
+
 def _row(
-    asked: Asked, status: str, error: Exception | None, found: Fetched | None = None
+    asked: Asked,
+    status: str,
+    error: Exception | None,
+    extent: Extent,
+    tally: Tally,
+    *,
+    missing: tuple[int | None, str | None] = (None, None),
 ) -> pl.DataFrame:
-    tally = Tally() if found is None else found.tally
-    extent = Extent(0) if found is None else found.extent
     row = (
         *asked.label,
         status,
         *(extent.rows, extent.first, extent.last),
-        *((None, None) if found is None else _missing(found.gaps)),
+        *missing,
         tally.pages,
         tally.retries,
         round(tally.waited_s, 3),

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gekko_lab.errors import GekkoLabError, Stopped
 from gekko_lab.limits.waiting import on_wait
 
 if TYPE_CHECKING:
@@ -126,10 +127,14 @@ class Watch:
 
     @contextmanager
     def waits(self) -> Iterator[Watch]:
-        """Tell of waits too, in this block."""
+        """Tell of waits too, in this block, and of an error that ends it."""
         tell(self._step("running"))
-        with on_wait(lambda wait: tell(self._step("waiting", wait))):
-            yield self
+        try:
+            with on_wait(lambda wait: tell(self._step("waiting", wait))):
+                yield self
+        except (GekkoLabError, OSError) as error:
+            self.ended(status_of(error))
+            raise
 
     def ended(self, status: str) -> None:
         """Tell how it ended."""
@@ -138,6 +143,11 @@ class Watch:
     def _step(self, status: str, wait: Wait | None = None) -> Step:
         seconds = time.monotonic() - self._began
         return Step(*self._name, status, self._rows, self._total, seconds, wait)
+
+
+def status_of(error: Exception) -> str:
+    """Give what a fetch ended with that an error ended."""
+    return "stopped" if isinstance(error, Stopped) else "failed"
 
 
 def both(one: Callable[[int], None], other: Callable[[int], None]) -> Callable[[int], None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gekko_lab.settings import FrameKind
+
+
+def load_pandas() -> None:
+    """Load pandas as a whole, for packages that take it from the loaded modules if it is there.
+
+    They fail where another thread has just begun to load it.
+    """
+    import_module("pandas")
 
 
 def to_frame(frame: pl.DataFrame, kind: FrameKind) -> Any:  # noqa: ANN401 (the kind decides)
@@ -69,6 +78,31 @@ def to_polars(frame: object) -> pl.DataFrame:
     if "timestamp" not in frame.columns:
         raise DataError(f"no column 'timestamp' among {frame.columns}")
     return frame.with_columns(_utc(frame.schema["timestamp"]))
+
+
+def to_table(frame: object) -> pl.DataFrame:
+    """Give a polars frame of any table that a user passed, with or without times.
+
+    The index of a pandas frame comes first, unless it is a running number; one without a name is
+    called "index".
+
+    Raises
+    ------
+    InvalidType
+        When it isn't a polars or pandas frame.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if not _is_pandas(frame):
+        raise InvalidType(f"a polars or pandas frame is needed, not {type(frame).__name__}")
+    import pandas as pd
+
+    table: pd.DataFrame = frame  # type: ignore[assignment]
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index()
+    return pl.from_pandas(table)
 
 
 def to_candles(frame: object) -> pl.DataFrame:

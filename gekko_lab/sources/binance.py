@@ -13,6 +13,7 @@ import polars as pl
 
 from gekko_lab.errors import BadResponse
 from gekko_lab.frames.schemas import CANDLES_FULL, TIME, TRADES, empty
+from gekko_lab.frames.soundness import microseconds
 from gekko_lab.sources.source import Page, TradeCursor, TradePage
 from gekko_lab.sources.trade_rows import confirmed, trade_frame
 
@@ -85,11 +86,12 @@ def candles(
             }
         )
         frame = _candle_frame(rows)
-    beyond = [row.timestamp for row in rows if row.timestamp >= until]
-    if beyond:
-        frame = frame.filter(pl.Series([row.timestamp < until for row in rows]))
-    resumes_at = min(beyond, default=None)  # nobody checks the order of those rows
-    return Page(frame, resumes_at)
+    opens = microseconds(frame) // 1000
+    beyond = opens[opens >= until]
+    if not len(beyond):
+        return Page(frame)
+    resumes_at = int(beyond.min())  # nobody checks the order of those rows
+    return Page(frame.filter(pl.Series(opens < until)), resumes_at)
 
 
 def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> TradePage:

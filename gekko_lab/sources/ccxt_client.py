@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import ccxt
 import orjson
 import requests
+from requests.adapters import HTTPAdapter
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
 
 from gekko_lab.errors import BadResponse, RateLimited, SourceTimeout
 from gekko_lab.limits.budget import Pace
@@ -195,8 +197,52 @@ def _check_body(text: str, exchange: str) -> None:
         raise BadResponse(f"{exchange} answered with a web page, not with data: {text[:80]!r}")
 
 
+class _QuickAdapter(HTTPAdapter):
+    """requests' own adapter, without looking up for each request what is the same for all.
+
+    Where there is no proxy, that took longer than the exchange of bytes itself.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[Any, ...], Any] = {}
+        super().__init__()
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Give the pool of connections to the host, the same as before."""
+        if proxies:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        scheme, _, rest = request.url.partition("://")
+        key = (scheme, rest.partition("/")[0], verify, cert)
+        pool = self._pools.get(key)
+        if pool is None or pool.pool is None:  # urllib3 closes pools of hosts long unused
+            pool = super().get_connection_with_tls_context(request, verify, None, cert)
+            self._pools[key] = pool
+        return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Give path and query."""
+        return request.path_url if not proxies else super().request_url(request, proxies)
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Wrap what came; cookies are left out, as ccxt throws them away."""
+        response = requests.Response()
+        response.status_code, response.reason = resp.status, resp.reason
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.encoding = get_encoding_from_headers(response.headers)
+        response.raw, response.url, response.request = resp, req.url, req
+        response.connection = self
+        return response
+
+
 class _DeadlineSession(requests.Session):
     """A session whose timeout is for the whole request, not for each read of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _QuickAdapter())
 
     def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
         """Send a request and read its body before the deadline."""

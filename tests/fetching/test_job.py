@@ -55,11 +55,28 @@ def test_it_stops_between_pages_and_goes_on_where_it_was(binance):
     server.faults.clear()
     held = datalog.load(exchange, "BTC/USDT", "1m").height
     assert 3000 <= held < 7 * 1440
+    assert job.progress().select("status", "rows", "total").row(0) == ("stopped", held, 7 * 1440)
+    assert job.report()["rows"].to_list() == [held]
+    assert job.report()["pages"][0] >= held // 1000
     before = len(pages(server))
     assert job.start().wait()
     assert job.state == "done"
     assert job.report()["rows"].to_list() == [7 * 1440]
     assert len(pages(server)) - before <= -(-(7 * 1440 - held) // 1000) + 2
+
+
+@pytest.mark.parametrize("timeout", [0, None])
+def test_a_listener_may_stop_the_job_that_calls_it(binance, caplog, timeout):
+    """A thread can't wait for its own end, and nobody needs it to."""
+    server, exchange = binance()
+    server.faults.add(Fault("delay", path=KLINES, value=0.15))
+    job = gekko_lab.Job(exchange, "BTC/USDT", "1m", **WEEK, n_jobs=1)
+    answers = []
+    job.on(lambda step: answers.append(job.stop(timeout)) if step.rows else None)
+    assert job.start().wait(timeout=60)
+    assert job.state == "stopped"
+    assert set(answers) == {False}
+    assert not caplog.records
 
 
 def test_a_stop_ends_a_long_wait(binance):

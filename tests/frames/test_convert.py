@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from gekko_lab.errors import DataError, InvalidType
-from gekko_lab.frames.convert import like, to_frame, to_pandas, to_polars
+from gekko_lab.frames.convert import like, to_frame, to_pandas, to_polars, to_table
 from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, GAPS, TIME, TRADES, empty
 
 START = 1_704_067_200_000  # 2024-01-01
@@ -162,3 +162,14 @@ def test_the_kind_of_frame_follows_a_model(make_candles):
 def test_times_finer_than_the_schema_are_cut(make_candles):
     frame = make_candles(HOURS).with_columns(pl.col("timestamp").dt.cast_time_unit("ns"))
     assert to_polars(frame).schema["timestamp"] == TIME
+
+
+def test_any_table_becomes_polars_with_its_index_first():
+    expected = pl.DataFrame({"name": ["a", "b"], "x": [1, 2]})
+    plain = pd.DataFrame({"name": ["a", "b"], "x": [1, 2]})
+    for frame in (expected, expected.lazy(), plain, plain.set_index("name")):
+        assert to_table(frame).equals(expected)
+    unnamed = pd.DataFrame({"x": [1, 2]}, index=["a", "b"])
+    assert to_table(unnamed).columns == ["index", "x"]
+    with pytest.raises(InvalidType, match="a polars or pandas frame is needed, not list"):
+        to_table([1])

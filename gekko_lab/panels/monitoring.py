@@ -1,0 +1,320 @@
+"""`monitor`: markets as they happen."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+import polars as pl
+
+from gekko_lab.errors import NotInLog
+from gekko_lab.feeds.recorder import Recorder, record
+from gekko_lab.feeds.streaming import stream
+from gekko_lab.fetching.asked import Asked
+from gekko_lab.fetching.candle_requests import fetched
+from gekko_lab.frames.convert import to_frame
+from gekko_lab.panels import pictures
+from gekko_lab.panels.badges import badge_of
+from gekko_lab.panels.charted import ChartPanel
+from gekko_lab.panels.forming import Forming
+from gekko_lab.panels.parts import Header, Table
+from gekko_lab.panels.spelling import call
+from gekko_lab.panels.tape import LADDER, TAPE, health_parts, ladder_rows, newest, tape_rows
+from gekko_lab.panels.ticker import Ticker
+from gekko_lab.settings import options
+from gekko_lab.sources.registry import find_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gekko_lab.feeds.feed import Feed
+    from gekko_lab.feeds.health import Health
+    from gekko_lab.feeds.live import Transport
+    from gekko_lab.feeds.streaming import Speed
+    from gekko_lab.market.moments import TimeLike
+    from gekko_lab.sources.source import Source
+
+_EVERY_S = 0.25
+_HISTORY, _AGAIN = 300, 3
+_KINDS = ("trade", "candle", "order_book")
+
+
+def monitor(
+    exchange: str | Source = "simulator",
+    symbols: str | Sequence[str] = "BTC/USDT",
+    timeframe: str = "1m",
+    *,
+    since: TimeLike | None = None,
+    until: TimeLike | None = None,
+    speed: Speed = 1.0,
+    depth: int = 10,
+    transport: Transport = "auto",
+) -> MonitorPanel:
+    """Give a panel of what happens in some markets, from now on: candles, trades, order book.
+
+    It can be paused, and what comes can be recorded into the data log. A line tells how the stream
+    is: events a second, latencies, drops, reconnections, gaps.
+
+    Parameters
+    ----------
+    exchange, symbols, timeframe, since, until, speed, depth, transport
+        As of `stream`.
+
+    Returns
+    -------
+    MonitorPanel
+        Its `feed` is the stream, its `frame` the candles, the newest of which is still forming.
+
+    Raises
+    ------
+    RequestError
+        When the stream can't be as it was asked for.
+
+    Examples
+    --------
+    >>> import gekko_lab
+    >>> short = {"since": "2024-01-01T00:00", "until": "2024-01-01T00:02", "speed": "max"}
+    >>> panel = gekko_lab.monitor("simulator", "BTC/USDT", "1m", **short)
+    >>> panel.feed.wait()
+    True
+    >>> panel.frame["timestamp"].dt.strftime("%H:%M").to_list()[-2:]
+    ['00:00', '00:01']
+    >>> panel.close()
+    """
+    names = [symbols] if isinstance(symbols, str) else list(symbols)
+    settings: dict[str, Any] = {"since": since, "until": until, "transport": transport}
+    feed = stream(
+        exchange, names, kinds=_KINDS, timeframe=timeframe, depth=depth, speed=speed, **settings
+    )
+    usual = {"since": None, "until": None, "transport": "auto", "speed": 1.0, "depth": 20}
+    told = {**settings, "speed": speed, "depth": depth}
+    code = call(
+        "gekko_lab.stream",
+        *(exchange, names),
+        kinds=list(_KINDS),
+        timeframe=timeframe,
+        **{name: value for name, value in told.items() if value != usual[name]},
+    )
+    return MonitorPanel(exchange, feed, timeframe, since, code).start()
+
+
+class MonitorPanel(ChartPanel):
+    """Markets as they happen; see `monitor`.
+
+    Parameters
+    ----------
+    exchange
+        Whose markets.
+    feed
+        What tells of them.
+    timeframe
+        Of the candles.
+    since
+        When the feed begins; None for now.
+    code
+        That makes the feed.
+
+    Attributes
+    ----------
+    feed : Feed
+        The stream.
+    recorder : Recorder or None
+        What records it.
+    """
+
+    name = "monitor"
+
+    def __init__(
+        self,
+        exchange: str | Source,
+        feed: Feed,
+        timeframe: str,
+        since: TimeLike | None,
+        code: str,
+    ) -> None:
+        super().__init__()
+        self.feed = feed
+        self.recorder: Recorder | None = None
+        self._exchange, self._timeframe, self._since = exchange, timeframe, since
+        self._using = threading.RLock()
+        self._forming = {symbol: Forming(timeframe) for symbol in feed.symbols}
+        self._made = code
+        self._tape = Table.of("Trades, the newest first", TAPE)
+        self._ladder = Table.of("Order book", LADDER)
+        self._health = Header()
+        self._ticker = Ticker(lambda: self._guard(self._refresh), _EVERY_S)
+        self._controls = {
+            "symbol": ipywidgets.Dropdown(options=list(feed.symbols), description="Symbol"),
+            "pause": ipywidgets.ToggleButton(
+                description="Pause", tooltip="Tell nothing for a while"
+            ),
+            "record": ipywidgets.ToggleButton(
+                description="Record", tooltip="Keep what comes in the data log"
+            ),
+            "stop": ipywidgets.Button(description="Stop", tooltip="End the stream"),
+        }
+        self._wire(self._controls["symbol"], self._switch)
+        self._wire(self._controls["pause"], self._pause)
+        self._wire(self._controls["record"], self._record)
+        self._wire(self._controls["stop"], self.stop)
+        self._newest: dict[str, pl.DataFrame] = {}
+        self._books: dict[str, pl.DataFrame] = {}
+        feed.on("trades", lambda rows: self._guard(lambda: self._hear(rows)))
+        feed.on("order_books", lambda rows: self._guard(lambda: self._note(rows)))
+        beside = ipywidgets.HBox([self._tape, self._ladder])
+        beside.add_class("gl-beside")
+        self._lay_out(tuple(self._controls.values()), self.chart, self._health, beside)
+        self._header.badge = badge_of(find_source(exchange))
+        self._write_code()
+
+    @property
+    def state(self) -> str:
+        """What it does: closed, failed, or what the feed does."""
+        if self._closed:
+            return "closed"
+        return "failed" if self.error is not None else self.feed.state
+
+    @property
+    def frame(self) -> Any:  # noqa: ANN401
+        """The candles of the market that is shown, the last one as far as it has come."""
+        with self._using:
+            return to_frame(self._shown().candles, options.frame)
+
+    @property
+    def health(self) -> Health:
+        """How the stream is doing; see `Feed.health`."""
+        return self.feed.health()
+
+    def start(self) -> MonitorPanel:
+        """Begin, or begin anew after `stop`."""
+        self._do("history", self._past, self._take_past)
+        self.feed.start()
+        self._ticker.start()
+        return self
+
+    def stop(self) -> None:
+        """End the stream and its recording; the panel stays as it is."""
+        self._controls["record"].value = False
+        self.feed.stop(0)
+
+    def _close(self) -> None:
+        self._ticker.stop()
+        self.feed.stop(0)
+        if self.recorder is not None:
+            self.recorder.stop(0)
+        super()._close()
+        for each in (self._tape, self._ladder, self._health):
+            each.close()
+
+    def _shown(self) -> Forming:
+        return self._forming[str(self._controls["symbol"].value)]
+
+    def _hear(self, trades: pl.DataFrame) -> None:
+        """Let the candles grow; runs in the feed's own thread."""
+        for (symbol,), rows in trades.partition_by("symbol", as_dict=True).items():
+            with self._using:
+                self._newest[str(symbol)] = newest(self._newest.get(str(symbol)), rows)
+                forming = self._forming[str(symbol)]
+                before = forming.begun
+                changed = forming.add(rows)
+                if forming is self._shown():
+                    self.chart.update(changed)
+            if before == 1 and forming.begun > 1:
+                # The first candle was joined while it was forming; now its whole can be had.
+                self._do(f"mend {symbol}", partial(self._whole, str(symbol)), self._take_past)
+
+    def _note(self, books: pl.DataFrame) -> None:
+        """Keep the newest order book of each market."""
+        for (symbol,), rows in books.partition_by("symbol", as_dict=True).items():
+            self._books[str(symbol)] = rows.filter(pl.col("sequence") == rows["sequence"].max())
+
+    def _past(self) -> dict[str, pl.DataFrame]:
+        """Fetch what came before, of all markets."""
+        found = {}
+        for symbol in self._forming:
+            asked = Asked(
+                self._exchange, symbol, self._timeframe, until=self._since, limit=_HISTORY
+            )
+            try:
+                found[symbol] = fetched(asked).frame
+            except NotInLog:  # what is replayed may have been recorded as trades alone
+                continue
+        return found
+
+    def _whole(self, symbol: str) -> dict[str, pl.DataFrame]:
+        with self._using:
+            times = self._forming[symbol].candles["timestamp"]
+        until: Any = times.last()
+        asked = Asked(self._exchange, symbol, self._timeframe, until=until, limit=_AGAIN)
+        try:
+            return {symbol: fetched(asked).frame}
+        except NotInLog:
+            return {}
+
+    def _take_past(self, found: dict[str, pl.DataFrame]) -> None:
+        with self._using:
+            for symbol, rows in found.items():
+                if not rows.is_empty():
+                    self._forming[symbol].put(rows)
+            self._switch()
+
+    def _switch(self) -> None:
+        """Show the market that was chosen."""
+        with self._using:
+            candles = self._shown().candles
+            if not candles.is_empty():
+                self._show(candles, self._timeframe)
+        self._refresh()
+        self._emit("change")
+
+    def _pause(self) -> None:
+        if self._controls["pause"].value:
+            self.feed.pause()
+        else:
+            self.feed.resume()
+
+    def _record(self) -> None:
+        if not self._controls["record"].value:
+            if self.recorder is not None:
+                self.recorder.stop(0)
+        elif self.recorder is None or self.recorder.state in {"stopped", "ended", "failed"}:
+            self.recorder = record(
+                self._exchange, list(self.feed.symbols), timeframe=self._timeframe
+            )
+        self._write_code()
+
+    def _refresh(self) -> None:
+        """Show the newest trades, the book, and how the stream is."""
+        if self._closed:
+            return
+        symbol = str(self._controls["symbol"].value)
+        self._tape.show(tape_rows(self._newest.get(symbol)))
+        self._ladder.show(ladder_rows(self._books.get(symbol)))
+        health = self.feed.health()
+        self._health.parts = health_parts(health, self.recorder)
+        with self._using:
+            rows = self._shown().candles.height
+        self._header.parts = [
+            self.feed.exchange,
+            symbol,
+            self._timeframe,
+            f"{rows:,} rows",
+            f"{health.gaps:,} gaps",
+        ]
+        if health.state in {"stopped", "ended", "failed"}:
+            self._ticker.stop()
+
+    def _write_code(self) -> None:
+        lines = [f"feed = {self._made}.start()", 'feed.frame("trades")']
+        if self._controls["record"].value:
+            names = list(self.feed.symbols)
+            made = call("gekko_lab.record", self._exchange, names, timeframe=self._timeframe)
+            lines.insert(1, f"recorder = {made}")
+        self._code.code = "\n".join(lines)
+
+    def _still(self) -> str:
+        if self.frame is None or not len(self.frame):
+            return pictures.image(self._picture(), self._title())
+        return super()._still()
