@@ -146,7 +146,7 @@ class ExplorePanel(ChartPanel):
             drawn = name.removesuffix("_length") in OVERLAYS
             self._wire(control, self._draw_lines if drawn else self.load)
             control.style.description_width = "initial"
-        self._controls["timeframe"].style.button_width = "52px"
+        self._controls["timeframe"].style.button_width = "62px"
         self._lay_out(tuple(self._controls.values()), self.chart)
         self._write_code()
         self.load()

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gekko_lab.panels.parts import Column, Row
+from gekko_lab.realism.facts import WEEK
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +42,8 @@ def fact_rows(report: pl.DataFrame) -> list[Row]:
 
 def short_sample(report: pl.DataFrame) -> list[str]:
     """Tell once that there are too few candles for some targets, which each fact's note says."""
-    return ["a short sample"] if report["note"].str.contains(_SHORT.pattern).any() else []
+    told = report["note"].str.contains(f"meant for {WEEK}", literal=True).any()
+    return ["a short sample"] if told else []
 
 
 def moment_rows(report: pl.DataFrame) -> list[Row]:

@@ -28,6 +28,7 @@ from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     from gekko_lab.feeds.feed import Feed
     from gekko_lab.feeds.health import Health
@@ -192,6 +193,23 @@ class MonitorPanel(ChartPanel):
         self._do("history", self._past, self._take_past)
         self.feed.start()
         self._ticker.start()
+        return self
+
+    async def ready(self) -> Self:
+        """Wait for what came before, and show how it is now; the stream goes on.
+
+        Returns
+        -------
+        MonitorPanel
+            This one.
+
+        Raises
+        ------
+        Exception
+            What the panel shows as its error.
+        """
+        await super().ready()
+        self._guard(self._refresh)
         return self
 
     def stop(self) -> None:

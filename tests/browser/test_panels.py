@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Watch
+from tests.browser.lab import IDLE
 
 SETUP = """
 import gekko_lab, threading, time
@@ -37,12 +38,14 @@ slow = Slow()
 CELLS = {
     "download": "loads = gekko_lab.download(slow, ['BTC/USDT', 'ETH/USDT'], '1h', **days)\nloads",
     "browse": "log = gekko_lab.browse(exchange='mine')\nlog",
-    "simulator_lab": "made = gekko_lab.simulator_lab(seed=7, days=3)\nmade",
     "explore": "seen = gekko_lab.explore('simulator', 'BTC/USDT', '1h', **days)\nseen",
     "player": "played = gekko_lab.player(hours, 'BTC/USDT', trades=hours[[30, 90]])\nplayed",
     "monitor": "live = gekko_lab.monitor('simulator', ['BTC/USDT', 'ETH/USDT'])\nlive",
     "lab": "together = gekko_lab.lab()\ntogether",
+    "simulator_lab": "made = gekko_lab.simulator_lab(seed=7, days=3)\nmade",
 }
+PANEL = ".jp-OutputArea-output > .gl-panel"
+RUN_ONE = "() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
 PATIENCE_MS = 30_000
 
 
@@ -57,7 +60,12 @@ def page(browser, jupyterlab):
     page.set_default_timeout(PATIENCE_MS)
     watch = Watch(page)
     jupyterlab.open(page, "panels.ipynb")
-    jupyterlab.run(page)
+    for number in range(len(CELLS) + 1):
+        page.evaluate(RUN_ONE)
+        page.wait_for_function(IDLE)
+        if number:
+            header = page.locator(PANEL).nth(number - 1).locator(".gl-header strong").first
+            expect(header).to_be_visible(timeout=PATIENCE_MS)
     yield page
     jupyterlab.execute(page, "live.close(); together.close(); loads.close()")
     context.close()
@@ -69,7 +77,7 @@ def panel(page):
     """Give a panel by its name."""
 
     def find(name):
-        found = page.locator(".jp-OutputArea-output > .gl-panel").nth(list(CELLS).index(name))
+        found = page.locator(PANEL).nth(list(CELLS).index(name))
         found.locator(".gl-header").first.wait_for()
         return found
 
@@ -134,7 +142,9 @@ def test_the_log_is_browsed_verified_and_explored(panel, kernel, page):
     shown.get_by_label("Find", exact=True).fill("btc")
     shown.get_by_label("Select mine BTC/USDT 1h").check()
     button(shown, "Explore").click()
-    expect(shown.locator(".gl-panel .gl-header")).to_contain_text("40 missing", timeout=PATIENCE_MS)
+    expect(shown.locator(".gl-panel .gl-header").first).to_contain_text(
+        "40 missing", timeout=PATIENCE_MS
+    )
     picture(shown, "browse")
 
 
@@ -232,7 +242,7 @@ def test_axe_finds_nothing_serious_in_either_theme(panel, page, jupyterlab, them
     page.wait_for_timeout(500)
     for name in CELLS:
         picture(panel(name), f"{name}-{theme.split()[-1].lower()}")
-    found = Axe().run(page, context=".jp-OutputArea-output > .gl-panel")
+    found = Axe().run(page, context=PANEL)
     serious = [
         (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"]][:3])
         for each in found.response["violations"]
