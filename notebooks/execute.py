@@ -1,7 +1,8 @@
 """Run notebooks anew and save them as they are committed: `python notebooks/execute.py [FILE …]`.
 
-Nothing is saved that differs from one run to the next: no times of execution, no widgets (their
-pictures are), no version of Python.
+Nothing is saved that differs from one run to the next: no times of execution, no state of widgets,
+no version of Python. References to widgets are left out, so that a notebook that is opened without
+being run shows their still pictures, not widgets that aren't there.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 FOLDER = Path(__file__).parent
+WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -38,7 +39,7 @@ def execute(file: Path) -> None:
     client.execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            output.get("data", {}).pop(WIDGET, None)  # of a kernel that is gone; pictures stay
+            output.get("data", {}).pop(WIDGET, None)
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.validate(notebook)
     nbformat.write(notebook, file)

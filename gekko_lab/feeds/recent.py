@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,8 @@ from gekko_lab.events.piece import ordered
 if TYPE_CHECKING:
     from gekko_lab.events.piece import Piece
     from gekko_lab.events.types import Event, MarketKind
+
+_MANY: Final = 32
 
 
 class _Tail:
@@ -33,6 +35,15 @@ class _Tail:
         self.height += self.frames[-1].height
         while self.height - self.frames[0].height >= self.keep:
             self.height -= self.frames.popleft().height
+        if len(self.frames) > _MANY:
+            self._join()
+
+    def _join(self) -> None:
+        """Make one frame of many, as one of a row takes nine kilobytes."""
+        whole = pl.concat(self.frames)
+        first = max(0, whole.height - self.keep - 1)  # one more, which tells where a book begins
+        self.frames = deque([whole[np.arange(first, whole.height)]])
+        self.height = self.frames[0].height
 
     def rows(self) -> pl.DataFrame:
         frames = list(self.frames)
