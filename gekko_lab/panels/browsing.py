@@ -13,9 +13,10 @@ from gekko_lab.errors import GekkoLabError, InvalidArgument
 from gekko_lab.fetching.updating import update
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.panels import pictures
+from gekko_lab.panels.catalog_rows import COLUMNS, key_of, named, row_of, verdict_of
 from gekko_lab.panels.exploring import explore
 from gekko_lab.panels.panel import Panel
-from gekko_lab.panels.parts import Column, Row, Table
+from gekko_lab.panels.parts import Row, Table
 from gekko_lab.panels.spelling import call
 from gekko_lab.panels.strips import coverage_strip, last_closes
 from gekko_lab.settings import options
@@ -30,19 +31,6 @@ if TYPE_CHECKING:
 
     Key = tuple[Kind, str, str, str | None]
 
-_COLUMNS = (
-    Column("exchange", "Exchange"),
-    Column("symbol", "Symbol"),
-    Column("what", "Timeframe"),
-    Column("rows", "Rows", "number"),
-    Column("first", "First"),
-    Column("last", "Last"),
-    Column("gaps", "Missing", "number"),
-    Column("size", "Size", "number"),
-    Column("strip", "Coverage", "strip"),
-    Column("spark", "Last closes", "spark"),
-    Column("status", "Status", "words"),
-)
 _STILL = ("exchange", "symbol", "what", "rows", "first", "strip", "spark")
 _NAMES = ("kind", "exchange", "symbol", "timeframe")
 
@@ -104,7 +92,7 @@ class BrowsePanel(Panel):
         }
         self._catalog = pl.DataFrame()
         self._seen: dict[str, dict[str, Any]] = {}
-        self._table = Table.of("Series of the data log", _COLUMNS, selectable=True)
+        self._table = Table.of("Series of the data log", COLUMNS, selectable=True)
         self._table.observe(lambda _: self._choose(), "selected")
         self._controls = {"find": _find_box(), **_buttons()}
         self._findings: pl.DataFrame | None = None
@@ -143,7 +131,7 @@ class BrowsePanel(Panel):
 
     def select(self, *rows: int) -> None:
         """Choose rows of `frame` by their numbers."""
-        keys = [_key(row) for row in self._shown().select(_NAMES).iter_rows()]
+        keys = [key_of(row) for row in self._shown().select(_NAMES).iter_rows()]
         self._table.selected = [keys[row] for row in rows]
 
     def refresh(self) -> None:
@@ -184,7 +172,7 @@ class BrowsePanel(Panel):
 
     def _take(self, table: pl.DataFrame) -> None:
         self._catalog = table
-        kept = {_key(row) for row in table.select(_NAMES).iter_rows()}
+        kept = {key_of(row) for row in table.select(_NAMES).iter_rows()}
         self._seen = {key: self._seen.get(key, {}) for key in kept}
         self._table.selected = [key for key in self._table.selected if key in kept]
         self._show()
@@ -199,7 +187,7 @@ class BrowsePanel(Panel):
             found: dict[str, Any] = {"strip": coverage_strip(kind, exchange, symbol, timeframe)}
             if kind == "candles":
                 found["spark"] = last_closes(exchange, symbol, timeframe)
-            self._seen.setdefault(_key(row), {}).update(found)
+            self._seen.setdefault(key_of(row), {}).update(found)
             self._show()
 
     def _updated(self, wanted: Iterable[Key]) -> tuple[dict[str, str], pl.DataFrame]:
@@ -209,13 +197,13 @@ class BrowsePanel(Panel):
             try:
                 row = update(exchange, symbol, **about, frame="polars", progress="off")
             except GekkoLabError as error:
-                told[_key((kind, exchange, symbol, timeframe))] = f"✘ {error}"
+                told[key_of((kind, exchange, symbol, timeframe))] = f"✘ {error}"
                 continue
             reports.append(row)
             status, why = row["status"].item(), row["error"].item() or row["gaps"].item()
             mark = "✔" if status in {"complete", "gaps"} else "✘"
             text = f"{mark} {status}" + (f": {why}" if why else "")
-            told[_key((kind, exchange, symbol, timeframe))] = text
+            told[key_of((kind, exchange, symbol, timeframe))] = text
         return told, pl.concat(reports) if reports else pl.DataFrame()
 
     def _verified(
@@ -226,7 +214,7 @@ class BrowsePanel(Panel):
             names: Any = {"exchange": exchange, "symbol": symbol, "timeframe": timeframe}
             found = verify(kind, **names, repair=repair, frame="polars")
             tables.append(found)
-            told[_key((kind, exchange, symbol, timeframe))] = _verdict(found)
+            told[key_of((kind, exchange, symbol, timeframe))] = verdict_of(found)
         return told, pl.concat(tables) if tables else pl.DataFrame()
 
     def _finish(self, found: tuple[dict[str, str], pl.DataFrame]) -> None:
@@ -237,7 +225,7 @@ class BrowsePanel(Panel):
 
     def _mark(self, wanted: Iterable[Key], status: str) -> None:
         for row in wanted:
-            self._seen.setdefault(_key(row), {})["status"] = status
+            self._seen.setdefault(key_of(row), {})["status"] = status
         self._show()
 
     def _meant(self) -> list[Key]:
@@ -261,7 +249,7 @@ class BrowsePanel(Panel):
         keys = set(self._table.selected)
         if not keys or self._catalog.is_empty():
             return None
-        mask = [_key(row) in keys for row in self._catalog.select(_NAMES).iter_rows()]
+        mask = [key_of(row) in keys for row in self._catalog.select(_NAMES).iter_rows()]
         return self._catalog.filter(pl.Series(mask, dtype=pl.Boolean))
 
     def _choose(self) -> None:
@@ -290,10 +278,10 @@ class BrowsePanel(Panel):
         self._code.code = "\n".join(lines)
 
     def _rows(self, table: pl.DataFrame) -> list[Row]:
-        return [_row(row, self._seen.get(_key(_named(row)), {})) for row in table.to_dicts()]
+        return [row_of(row, self._seen.get(key_of(named(row)), {})) for row in table.to_dicts()]
 
     def _drawn(self) -> Sequence[Drawn]:
-        columns = [each for each in _COLUMNS if each.key in _STILL]
+        columns = [each for each in COLUMNS if each.key in _STILL]
         return [pictures.table(columns, self._rows(self._shown()))]
 
 
@@ -312,49 +300,3 @@ def _buttons() -> dict[str, Any]:
         ("repair", "Repair", "Set damaged files aside, so that they are fetched again"),
     )
     return {name: ipywidgets.Button(description=label, tooltip=tip) for name, label, tip in told}
-
-
-def _key(row: Iterable[str | None]) -> str:
-    return " ".join(each or "-" for each in row)
-
-
-def _named(row: dict[str, Any]) -> Key:
-    return row["kind"], row["exchange"], row["symbol"], row["timeframe"]
-
-
-def _row(row: dict[str, Any], seen: dict[str, Any]) -> Row:
-    what = row["timeframe"] or row["kind"]
-    cells = {
-        "exchange": row["exchange"],
-        "symbol": row["symbol"],
-        "what": what,
-        "rows": f"{row['rows']:,}",
-        "first": _day(row["first"]),
-        "last": _day(row["last"]),
-        "gaps": "" if row["gaps"] is None else f"{row['gaps']:,}",
-        "size": _size(row["bytes"]),
-        **seen,
-    }
-    return Row(_key(_named(row)), f"{row['exchange']} {row['symbol']} {what}", cells)
-
-
-def _day(moment: Any) -> str:  # noqa: ANN401
-    return "" if moment is None else f"{moment:%Y-%m-%d}"
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:  # noqa: PLR2004 (of one unit in the next)
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
-
-
-def _verdict(found: pl.DataFrame) -> str:
-    if found.is_empty():
-        return "✔ all is well"
-    first = found.row(0, named=True)
-    done = "" if first["action"] == "none" else f" ({first['action']})"
-    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"✘ {first['finding']}{done}{more}"

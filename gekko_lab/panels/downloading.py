@@ -13,15 +13,16 @@ from gekko_lab.frames.convert import to_frame
 from gekko_lab.market.moments import read_time
 from gekko_lab.market.spans import Span
 from gekko_lab.panels import pictures
+from gekko_lab.panels.download_rows import COLUMNS, ILL, label_of, reason, row_of, summary, told
 from gekko_lab.panels.panel import Panel
-from gekko_lab.panels.parts import Column, Row, Table
+from gekko_lab.panels.parts import Row, Table
 from gekko_lab.panels.spelling import call
 from gekko_lab.panels.strips import coverage_strip
 from gekko_lab.settings import options
 from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import polars as pl
 
@@ -32,20 +33,8 @@ if TYPE_CHECKING:
 
     Label = tuple[str, str, str]
 
-_COLUMNS = (
-    Column("exchange", "Exchange"),
-    Column("symbol", "Symbol"),
-    Column("timeframe", "Timeframe"),
-    Column("share", "Progress", "bar"),
-    Column("rows", "Rows", "number"),
-    Column("rate", "Rows/s", "number"),
-    Column("strip", "Coverage", "strip"),
-    Column("status", "Status", "words"),
-)
 _STILL = ("symbol", "timeframe", "rows", "strip", "status")
 _EVERY_S, _STRIPS_S = 0.25, 1.0
-_WELL, _ILL = ("complete", "gaps"), ("failed", "incomplete")
-_MARKS = {"complete": "✔ ", "gaps": "✔ ", "failed": "✘ ", "incomplete": "✘ ", "running": "▶ "}
 
 _running: dict[tuple[str, ...], DownloadPanel] = {}
 
@@ -139,7 +128,7 @@ class DownloadPanel(Panel):
         self._strips: dict[int, dict[str, Any]] = {}
         self._looked = 0.0
         self._rows: list[Row] = []
-        self._table = Table.of("Downloads", _COLUMNS, selectable=True)
+        self._table = Table.of("Downloads", COLUMNS, selectable=True)
         self._table.observe(lambda _: self._emit("selection"), "selected")
         self._controls = {
             name: ipywidgets.Button(description=label, tooltip=tip)
@@ -217,11 +206,11 @@ class DownloadPanel(Panel):
         state = self.job.state
         self._look_at_strips(progress, last=state not in {"running", "stopping"})
         self._rows = [
-            _row(place, step, self._strips.get(place), _reason(step, found.get(_label(step))))
+            row_of(place, step, self._strips.get(place), reason(step, found.get(label_of(step))))
             for place, step in enumerate(progress.iter_rows(named=True))
         ]
         self._table.show(self._rows)
-        self._header.parts = _told(state, progress)
+        self._header.parts = told(state, progress)
         self._header.badge = ""
         self._enable(state, {row["status"] for row in progress.iter_rows(named=True)})
 
@@ -245,79 +234,11 @@ class DownloadPanel(Panel):
         over = state not in {"running", "stopping"}
         self._controls["stop"].disabled = state != "running"
         self._controls["resume"].disabled = not (over and state != "done")
-        self._controls["retry"].disabled = not (over and statuses & set(_ILL))
+        self._controls["retry"].disabled = not (over and statuses & set(ILL))
 
     def _drawn(self) -> Sequence[Drawn]:
-        columns = [each for each in _COLUMNS if each.key in _STILL]
+        columns = [each for each in COLUMNS if each.key in _STILL]
         return [pictures.table(columns, self._rows)]
 
     def _title(self) -> str:
-        return f"{self.name}: {_summary(self.job.state, self.job.progress(frame='polars'))}"
-
-
-def _label(step: dict[str, Any]) -> Label:
-    return step["exchange"], step["symbol"], step["timeframe"]
-
-
-def _reason(step: dict[str, Any], row: tuple[Any, ...] | None) -> str:
-    """Say how a series is, and why."""
-    status = step["status"]
-    mark = _MARKS.get(status, "")
-    if step["wait"]:
-        return f"⏸ waiting: {step['wait']}"
-    if row is None or status in {"running", "waiting", "new"}:
-        return f"{mark}{status}"
-    why = row[_ERROR] or row[_GAPS]
-    if why is None or status == "stopped":
-        return f"{mark}{status}"
-    return f"{mark}{status}: {why}"
-
-
-_GAPS, _ERROR = 8, 13  # columns of a report
-
-
-def _row(place: int, step: dict[str, Any], strip: dict[str, Any] | None, status: str) -> Row:
-    rows, total, seconds = step["rows"], step["total"], step["seconds"]
-    share = min(1.0, rows / total) if total else None
-    if step["status"] in _WELL:
-        share = 1.0
-    cells = {
-        "exchange": step["exchange"],
-        "symbol": step["symbol"],
-        "timeframe": step["timeframe"] or "trades",
-        "share": share,
-        "rows": f"{rows:,}" + (f" / {total:,}" if total and rows < total else ""),
-        "rate": f"{rows / seconds:,.0f}" if seconds else "",
-        "strip": strip,
-        "status": status,
-    }
-    name = " ".join(filter(None, _label(step)))
-    return Row(str(place), name, cells)
-
-
-def _summary(state: str, progress: pl.DataFrame) -> str:
-    ended = sum(status in {*_WELL, *_ILL} for status in progress["status"])
-    return f"{ended} of {len(progress)} series · {progress['rows'].sum():,} rows · {state}"
-
-
-def _told(state: str, progress: pl.DataFrame) -> list[str]:
-    parts = _summary(state, progress).split(" · ")
-    left = _seconds_left(progress.iter_rows(named=True)) if state == "running" else None
-    if left is not None:
-        parts.append(f"about {left:,.0f} s left")
-    return parts
-
-
-def _seconds_left(steps: Iterable[dict[str, Any]]) -> float | None:
-    """Estimate from what all series that run have brought so far; None where nobody knows."""
-    left = rate = 0.0
-    for step in steps:
-        if step["status"] in {*_WELL, *_ILL, "stopped"}:
-            continue
-        if step["total"] is None:
-            if step["status"] != "new":
-                return None
-            continue
-        left += max(0, step["total"] - step["rows"])
-        rate += step["rows"] / step["seconds"] if step["seconds"] else 0.0
-    return left / rate if rate else None
+        return f"{self.name}: {summary(self.job.state, self.job.progress(frame='polars'))}"
