@@ -152,8 +152,9 @@ def slope(x: Numbers, y: Numbers) -> float:
     """Give the slope of the least-squares line."""
     if x.size < 2 or np.ptp(x) == 0:  # noqa: PLR2004
         return np.nan
-    centered = x - x.mean()
-    return float(centered @ y / (centered @ centered))
+    # Plain sums: a dot product rounds in another way from one processor to the next.
+    n, x, y = x.size, x - x[0], y - y[0]
+    return float((n * (x * y).sum() - x.sum() * y.sum()) / (n * (x * x).sum() - x.sum() ** 2))
 
 
 def binned(correlations: Numbers, first: int, last: int) -> tuple[Numbers, Numbers]:

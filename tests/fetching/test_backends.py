@@ -35,7 +35,7 @@ AT_ONCE = 2
 @pytest.fixture(scope="module")
 def dask():
     distributed = pytest.importorskip("distributed", reason="the extra gekko-lab[dask] is absent")
-    local = {"host": "127.0.0.1", "dashboard_address": None}
+    local = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
         distributed.LocalCluster(n_workers=AT_ONCE, threads_per_worker=1, **local) as cluster,
         distributed.Client(cluster),
