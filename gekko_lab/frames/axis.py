@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError
+from gekko_lab.frames import blocks
+from gekko_lab.frames.blocks import by_blocks
 from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.frames.schemas import TIME
 from gekko_lab.market.timeframe import DAY, HOUR, MINUTE, SECOND, Timeframe
@@ -31,7 +33,6 @@ _NICE = (
 _NICE_MONTHS = (1, 3, 6, 12, 24, 60, 120)
 _COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _FAR = 10  # a next nice width so many times as wide leaves room for others
-_BLOCK = 1 << 18  # rows looked at together, which fit the cache
 _MONTH_MS = 365.2425 * DAY / 12
 
 
@@ -69,12 +70,15 @@ class Axis:
 
     def check(self, places: Whole) -> None:
         """Raise `DataError` when not all places are on the axis."""
-        for row in range(0, places.size, _BLOCK):
-            if ((places[row : row + _BLOCK] - self.origin) % self.step).any():
-                raise DataError(
-                    f"not all candles are on one grid of {self.timeframe}: name their timeframe, "
-                    "or resample them"
-                )
+
+        def strays(block: slice) -> bool:
+            return bool(((places[block] - self.origin) % self.step).any())
+
+        if any(by_blocks(strays, places.size)):
+            raise DataError(
+                f"not all candles are on one grid of {self.timeframe}: name their timeframe, "
+                "or resample them"
+            )
 
     @cached_property
     def step(self) -> int:
@@ -150,7 +154,7 @@ def _seen_timeframe(candles: pl.DataFrame) -> Timeframe:
     """Find the width of candles; of many of them, by a few that are as far apart."""
     if candles.height < 2:  # noqa: PLR2004 (one candle shows no width)
         return Timeframe(1, "m")
-    few = candles if candles.height <= _BLOCK else _as_far_apart(candles)
+    few = candles if candles.height <= blocks.BLOCK else _as_far_apart(candles)
     seen = find_timeframe(few)
     if seen is None:
         raise DataError("candles closer than a second have no place on a chart: resample them")
@@ -161,8 +165,8 @@ def _as_far_apart(candles: pl.DataFrame) -> pl.DataFrame:
     """Give the first time, and one more for each distance that neighbors have."""
     times = _microseconds(candles)
     distances: set[int] = set()
-    for row in range(0, times.size - 1, _BLOCK):
-        steps = np.diff(times[row : row + _BLOCK + 1])
+    for row in range(0, times.size - 1, blocks.BLOCK):
+        steps = np.diff(times[row : row + blocks.BLOCK + 1])
         low, high = int(steps.min()), int(steps.max())
         distances.update([low] if low == high else np.unique(steps).tolist())
     few = np.cumsum([int(times[0]), *sorted(distances)])

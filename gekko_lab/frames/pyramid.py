@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gekko_lab.errors import InvalidArgument
+from gekko_lab.frames import blocks
+from gekko_lab.frames.blocks import by_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 _GROWTH = 12  # from level to level at least; a window then joins few rows, and levels cost 9 %
 _FEW = 4096  # candles that need no level above them
-_BLOCK = 1 << 18  # rows joined at a time, so that the work stays small beside the data
 _TAIL = 1 << 18  # live candles after which the levels are built anew
 _ROWS_AT_FIRST = 1024
 
@@ -73,10 +74,10 @@ def join(bars: Bars, step: int, origin: int) -> Bars:
     is no volume at all. Joined rows can be joined again, as long as all rows without volume are
     such.
     """
-    if len(bars) <= _BLOCK:
+    if len(bars) <= blocks.BLOCK:
         return _join(bars, step, origin)
-    blocks = (bars[row : row + _BLOCK] for row in range(0, len(bars), _BLOCK))
-    return _join(concatenate(_join(block, step, origin) for block in blocks), step, origin)
+    parts = by_blocks(lambda block: _join(bars[block], step, origin), len(bars))
+    return _join(concatenate(parts), step, origin)
 
 
 def _join(bars: Bars, step: int, origin: int) -> Bars:

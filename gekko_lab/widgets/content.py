@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.frames.axis import Axis
+from gekko_lab.frames.blocks import by_blocks
 from gekko_lab.frames.checks import check_candles
 from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.pyramid import Pyramid, bars_of
@@ -25,7 +26,6 @@ VISIBLE = 660
 USUAL = 370
 """Bars that suit a usual width, for the first paint, of whose width nobody knows."""
 
-_BLOCK = 1 << 17
 _SAMPLE = 1000
 _DIGITS = 7
 
@@ -194,10 +194,11 @@ def _plain(row: tuple[float, ...]) -> list[float | None]:
 
 
 def _read(candles: object) -> pl.DataFrame:
-    """Give a user's candles, checked block by block: at once, many millions take thrice as long."""
+    """Give a user's candles, checked; each block with the row before it, as they must ascend."""
     table = to_candles(candles).select(CANDLES.names())
-    for row in range(0, table.height, _BLOCK):
-        check_candles(table[max(0, row - 1) : row + _BLOCK])
+    by_blocks(
+        lambda block: check_candles(table[max(0, block.start - 1) : block.stop]), table.height
+    )
     return table
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from gekko_lab.errors import DataError
-from gekko_lab.frames import axis as module
+from gekko_lab.frames import blocks
 from gekko_lab.frames.axis import Axis
 from gekko_lab.frames.schemas import TIME
 
@@ -30,7 +30,7 @@ def test_the_spacing_shows_the_timeframe():
 
 
 def test_the_spacing_of_many_candles_is_found_as_that_of_few(monkeypatch):
-    monkeypatch.setattr(module, "_BLOCK", 4)
+    monkeypatch.setattr(blocks, "BLOCK", 4)
     table = every(timedelta(minutes=15), 40)
     holes = table.filter(~pl.int_range(pl.len()).is_in([3, 4, 9, 17]))
     assert str(Axis.of(holes).timeframe) == "15m"

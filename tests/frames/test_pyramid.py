@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import gekko_lab
 from gekko_lab.errors import InvalidArgument
+from gekko_lab.frames import blocks
 from gekko_lab.frames import pyramid as module
 from gekko_lab.frames.axis import Axis
 from gekko_lab.frames.pyramid import Pyramid, bars_of
@@ -84,7 +85,8 @@ def read(bars):
 @pytest.fixture
 def small_levels(monkeypatch):
     """Levels, blocks and tails so small that few candles go through all of them."""
-    for name, size in {"_FEW": 4, "_BLOCK": 16, "_TAIL": 8, "_ROWS_AT_FIRST": 2}.items():
+    monkeypatch.setattr(blocks, "BLOCK", 16)
+    for name, size in {"_FEW": 4, "_TAIL": 8, "_ROWS_AT_FIRST": 2}.items():
         monkeypatch.setattr(module, name, size)
 
 
@@ -94,7 +96,7 @@ def test_every_step_gives_what_joining_one_by_one_gives(step, data):
     table = data.draw(candles())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_FEW", 4)
-        patch.setattr(module, "_BLOCK", 16)
+        patch.setattr(blocks, "BLOCK", 16)
         axis = Axis.of(table, "1m")
         pyramid = Pyramid(table, axis)
         width = step * 60_000_000
