@@ -63,13 +63,13 @@ class Buffer(Generic[Piece]):
 
     @property
     def held(self) -> bool:
-        """Whether nothing is handed out just now."""
-        return self._held and not self.closed
+        """Whether nothing is handed out just now, also when nothing more can come."""
+        return self._held
 
     async def put(self, piece: Piece) -> None:
         """Add a piece, when there is room or by making some; a closed buffer takes nothing."""
         while not self._put_now(piece):
-            await self._sleep(lambda: not self._pieces)
+            await self._sleep(lambda: not self._pieces or self.closed)
 
     def _put_now(self, piece: Piece) -> bool:
         weight = len(piece)
@@ -102,7 +102,7 @@ class Buffer(Generic[Piece]):
             return self._pieces[0] if self._pieces else None
 
     def take(self, timeout_s: float | None = None) -> list[Piece]:
-        """Give all pieces that wait, in order; none when it is closed or the time is over."""
+        """Give all pieces that wait, in order; none at the end or when the time is over."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             while self._must_wait():
@@ -121,15 +121,15 @@ class Buffer(Generic[Piece]):
                     return self._taken()
 
     def take_urgent(self) -> list[Piece]:
-        """Give what is handed out even now; wait for it, or until all is, or it is closed."""
+        """Give what is handed out even now; wait for it, or until all is."""
         with self._changed:
-            while self.held and not self._urgent:
+            while self._held and not self._urgent:
                 self._changed.wait(_GLANCE_S)
             return self._urgent_taken()
 
     async def take_urgent_soon(self) -> list[Piece]:
         """Give what `take_urgent` gives, to a task of any loop."""
-        await self._sleep(lambda: bool(self._urgent) or not self.held)
+        await self._sleep(lambda: bool(self._urgent) or not self._held)
         with self._changed:
             return self._urgent_taken()
 
@@ -152,7 +152,7 @@ class Buffer(Generic[Piece]):
             self._wake()
 
     def discard(self) -> None:
-        """Forget what waits."""
+        """Forget what waits, and hold nothing."""
         with self._changed:
             self._pieces.clear()
             self._size = 0
@@ -160,19 +160,19 @@ class Buffer(Generic[Piece]):
             self._wake()
 
     def close(self) -> None:
-        """Take nothing more; what waits can still be had."""
+        """Take nothing more; what waits can still be had, when it isn't held."""
         with self._changed:
             self.closed = True
             self._wake()
 
     def _must_wait(self) -> bool:
-        if self._urgent or self.closed:
+        if self._urgent:
             return False
-        return self._held or not self._pieces
+        return self._held or not (self._pieces or self.closed)
 
     def _taken(self) -> list[Piece]:
         pieces = self._urgent_taken()
-        if not self.held:
+        if not self._held:
             pieces += self._pieces
             self._pieces.clear()
             self._size = 0
@@ -187,7 +187,7 @@ class Buffer(Generic[Piece]):
         loop = asyncio.get_running_loop()
         sleeper = loop.create_future()
         with self._changed:
-            if awake() or self.closed:
+            if awake():
                 return
             self._sleepers.append((loop, sleeper))
         try:

@@ -39,7 +39,7 @@ class Course(Delivery):
                 self._check_process()
                 return self
             self._process = os.getpid()
-            self._error, self._stopping = None, False
+            self._error, self._stopping, self._all_told = None, False, False
             self._late += self._assembler.late
             self._assembler = Assembler(self._channel, self.kinds, self._assembler.sequence)
             self._finished = threading.Event()
@@ -76,9 +76,12 @@ class Course(Delivery):
                 self._check_process()
                 self._stopping, self._ending = True, "stopped"
                 if drain:
+                    if self._state == "paused":
+                        self._state = self._before_pause
                     self._continue()
                 else:
                     self._discard(self._change("stopped"))
+                self._close_if_all_told()
         if not ending:
             loop_thread().call(self._leave)
         return self._wait(timeout)  # without the lock, which the end takes
@@ -109,7 +112,12 @@ class Course(Delivery):
                 self._check_process()
                 self._put_first(self._change(self._before_pause))
                 self._continue()
+                self._close_if_all_told()
                 loop_thread().call(self._proceed)
+
+    def _close_if_all_told(self) -> None:
+        if self._all_told:  # while it was paused
+            self._close()
 
     def _halt(self) -> None:
         if self._state == "paused" and not self._channel.live:

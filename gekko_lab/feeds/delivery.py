@@ -74,6 +74,7 @@ class Delivery(Telling):
         self._reading: asyncio.Task[object] | None = None
         self._flowing = asyncio.Event()
         self._finished = threading.Event()
+        self._all_told = False
         self._process = os.getpid()
 
     @property
@@ -127,8 +128,10 @@ class Delivery(Telling):
             piece = await in_thread(self._assemble, batch, now)
         else:
             piece = self._assemble(batch, now)
-        if self._state == "starting":
-            await self._put(self._change("running"))
+        with self._lock:  # a pause comes before or after
+            begins = self._change("running") if self._state == "starting" else None
+        if begins is not None:
+            await self._put(begins)
         for event in batch.events:
             if isinstance(event, State):
                 self._follow(event.state)
@@ -180,5 +183,11 @@ class Delivery(Telling):
         running.add_done_callback(lambda _: self._finish_now())
 
     def _finish_now(self) -> None:
+        with self._lock:
+            self._all_told = True
+            if self._state != "paused":  # else iterators may still have to be let go on
+                self._close()
+
+    def _close(self) -> None:
         self._state = self._ending
         self._finished.set()

@@ -111,9 +111,10 @@ class Feed(Course):
                     f"there is no event {kind!r}.{nearest(str(kind), KINDS)} Use some of "
                     f"{', '.join(map(repr, KINDS))}"
                 )
-        outlet = self._outlet()
-        outlet.kinds = wanted = frozenset(kinds or (*self.kinds, "gap"))
+        wanted = frozenset(kinds or (*self.kinds, "gap"))
         with self._lock:
+            outlet = self._outlet()
+            outlet.kinds = wanted
             if self._over:
                 outlet.buffer.close()
             self._readers.append(outlet)

@@ -111,7 +111,7 @@ class Events:
             if self._closed:
                 return
             self._closed = True
-        self._outlet.buffer.close()
+        self._outlet.leave()
         self._feed.end_reading(self._outlet, started=self._started)
 
     def __enter__(self) -> Self:

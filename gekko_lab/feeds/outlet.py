@@ -61,12 +61,13 @@ class Outlet:
     @property
     def paused(self) -> bool:
         """Whether nothing is to be told for now."""
-        return self.interrupted and not self.discarded
+        return self.buffer.held
 
     def hold(self) -> None:
         """Let nothing be told."""
-        self.buffer.hold()
-        self.interrupted = True
+        if not self.discarded:
+            self.buffer.hold()
+            self.interrupted = True
 
     def release(self) -> None:
         """Let it be told again."""
@@ -75,10 +76,14 @@ class Outlet:
 
     def discard(self, last: Piece) -> None:
         """Let nothing be told any more but a last piece."""
+        self.leave()
+        self.buffer.put_first(last)
+
+    def leave(self) -> None:
+        """Let nothing be told any more."""
         self.interrupted = self.discarded = True
         self.buffer.discard()
         self.buffer.close()
-        self.buffer.put_first(last)
 
     def wait(self, tell: Callable[[Piece], object]) -> bool:
         """Wait while nothing is to be told but what is urgent; tell whether it goes on then."""

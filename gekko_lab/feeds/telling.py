@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gekko_lab.events.emitter import Emitter
 from gekko_lab.events.loop import loop_thread
 from gekko_lab.events.piece import Piece
-from gekko_lab.events.types import PLURALS
+from gekko_lab.events.types import KINDS, PLURALS
 from gekko_lab.feeds.outlet import Outlet
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ class Telling(Emitter):
         self._readers: list[Outlet] = []
         self._context: Context | None = None
         self._dropped = self._lapses = 0
-        self._over = False
+        self._over = self._holding = False
         self._heeded: tuple[int, bool, frozenset[str]] = (-1, False, frozenset())
 
     def _begin_telling(self, context: Context, ended: Callable[[], None]) -> None:
         with self._lock:
-            self._context, self._over = context, False
+            self._context, self._over, self._holding = context, False, False
             self._heard = self._outlet()
             for listener in self._asynchronous():
                 self._serve(listener)
@@ -73,7 +73,7 @@ class Telling(Emitter):
 
     def _interrupt(self) -> None:
         """Tell nothing more for now, not even what listeners have taken."""
-        self._each(Outlet.hold)
+        self._each(Outlet.hold, holding=True)
 
     def _continue(self) -> None:
         self._each(Outlet.release)
@@ -83,8 +83,9 @@ class Telling(Emitter):
         last.urgent = True
         self._each(lambda outlet: outlet.discard(last))
 
-    def _each(self, change: Callable[[Outlet], None]) -> None:
+    def _each(self, change: Callable[[Outlet], None], *, holding: bool = False) -> None:
         with self._lock:
+            self._holding = holding  # so do those that come later
             for outlet in self._every():
                 change(outlet)
         with self._changing:
@@ -141,7 +142,7 @@ class Telling(Emitter):
     async def _serve_piece(self, listener: Listener, outlet: Outlet, piece: Piece) -> None:
         tell = partial(self._serve_piece, listener, outlet)
         for told in listener.wanted(piece):
-            if listener.spent or not (piece.urgent or await outlet.wait_soon(tell)):
+            if not (piece.urgent or await outlet.wait_soon(tell)) or listener.spent:
                 return
             if listener.once:
                 self._drop(listener)
@@ -159,17 +160,19 @@ class Telling(Emitter):
         with self._lock:
             for outlet in self._served:
                 if outlet.listener is listener:
-                    outlet.buffer.close()
+                    outlet.leave()
 
     # All of them
 
     def _outlet(self, listener: Listener | None = None) -> Outlet:
-        if listener is None:
-            return Outlet(self._capacity, self._overflow)
-        single = listener.name not in PLURALS
-        return Outlet(
-            self._capacity, self._overflow, listener=listener, single=single, kinds=listener.kinds
+        single = listener is None or listener.name not in PLURALS
+        kinds = frozenset(KINDS) if listener is None else listener.kinds
+        outlet = Outlet(
+            self._capacity, self._overflow, listener=listener, single=single, kinds=kinds
         )
+        if self._holding:
+            outlet.hold()
+        return outlet
 
     def _outlets(self) -> list[Outlet]:
         """Give those that want to be told; the synchronous listeners only where there are some."""

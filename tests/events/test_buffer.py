@@ -103,6 +103,35 @@ def test_held_pieces_wait_and_urgent_ones_do_not():
     assert text(buffer) == "ab"
 
 
+def test_a_buffer_that_is_closed_while_held_still_holds():
+    async def soon(take):
+        waiting = asyncio.ensure_future(take())
+        await asyncio.sleep(0)
+        came = waiting.done()
+        buffer.release()
+        return came, await waiting
+
+    for take in ("take_soon", "take_urgent_soon"):
+        buffer = Buffer(9, "block", pytest.fail)
+        asyncio.run(buffer.put("a"))
+        buffer.hold()
+        buffer.close()
+        assert text(buffer) == ""
+        assert asyncio.run(soon(getattr(buffer, take))) == (False, ["a"] * (take == "take_soon"))
+
+
+def test_a_thread_that_waits_for_urgent_pieces_waits_on_when_it_is_closed():
+    buffer, came = Buffer(9, "block", pytest.fail), threading.Event()
+    buffer.hold()
+    buffer.close()
+    thread = threading.Thread(target=lambda: (buffer.take_urgent(), came.set()))
+    thread.start()
+    assert not came.wait(0.1)
+    buffer.release()
+    assert came.wait(PATIENCE_S)
+    thread.join(PATIENCE_S)
+
+
 def test_a_closed_buffer_takes_nothing_and_wakes_who_waits():
     async def run():
         buffer = Buffer(1, "block", pytest.fail)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from gekko_lab.errors import InvalidArgument, InvalidType, Stopped
-from gekko_lab.events.loop import in_thread
+from gekko_lab.events.loop import in_thread, loop_thread
 from gekko_lab.events.types import Gap, State, Trade
 from gekko_lab.feeds.channel import Batch, Table
 from gekko_lab.feeds.feed import Feed
@@ -208,6 +208,25 @@ def test_stopping_with_drain_tells_what_is_there_already():
     assert feed.state == "stopped"
 
 
+def pausing_at_its_end():
+    def pause():
+        feed.pause()
+
+    feed = feed_of(trades(0, 3), pause)
+    return feed
+
+
+def test_stopping_a_paused_feed_with_drain_tells_what_waits():
+    feed = pausing_at_its_end()
+    heard = []
+    feed.on("trade", heard.append)
+    feed.start()
+    assert feed._channel.closed.wait(PATIENCE_S)
+    assert feed.stop(PATIENCE_S, drain=True)
+    assert feed.state == "stopped"
+    assert numbers(heard) == [0, 1, 2]
+
+
 def test_a_paused_feed_tells_only_that_until_it_goes_on():
     feed = feed_of(trades(0, 3), trades(3, 6))
     paused, heard = threading.Event(), []
@@ -244,6 +263,132 @@ def test_iterators_and_coroutines_pause_too():
     assert numbers(events) == [1, 2, 3, 4, 5]
     assert feed.wait(PATIENCE_S)
     assert heard == [*"012345"]
+
+
+def test_a_feed_whose_market_ends_while_it_is_paused_stays_so():
+    feed = pausing_at_its_end()
+    events, heard = feed.events("trade"), []
+
+    @feed.on("trade")
+    async def note(event):
+        heard.append(event.id)
+
+    feed.start()
+    assert feed._channel.closed.wait(PATIENCE_S)
+    assert not feed.wait(0.1)
+    assert feed.state == "paused"
+    turns = loop_thread().spawn(asyncio.sleep(0))  # the loop has time for others
+    try:
+        turns.result(PATIENCE_S)
+    finally:
+        feed.resume()
+    assert numbers(events) == [0, 1, 2]
+    assert feed.wait(PATIENCE_S)
+    assert (feed.state, heard) == ("ended", [*"012"])
+
+
+@pytest.mark.parametrize("way", ["resume", "stop", "drain"])
+def test_a_pause_in_the_moment_of_the_end_can_be_ended(way):
+    feed = feed_of(trades(0, 3))
+    events, finish, paused = feed.events("trade"), feed._finish_now, threading.Event()
+
+    def pause_and_finish():
+        feed.pause()
+        finish()
+        paused.set()
+
+    feed._finish_now = pause_and_finish
+    feed.start()
+    assert paused.wait(PATIENCE_S)
+    assert feed.state == "paused"
+    assert not feed.wait(0)
+    assert feed.resume() is None if way == "resume" else feed.stop(PATIENCE_S, drain=way == "drain")
+    assert feed.wait(PATIENCE_S)
+    assert feed.state == ("ended" if way == "resume" else "stopped")
+    assert numbers(events) == ([] if way == "stop" else [0, 1, 2])
+
+
+def test_who_listens_to_a_paused_feed_hears_of_nothing_until_it_goes_on():
+    gate, told = threading.Event(), threading.Event()
+
+    async def wait():
+        feed.pause()
+        await in_thread(gate.wait, PATIENCE_S)
+
+    async def tell():
+        told.set()
+
+    feed = feed_of(trades(0, 1), wait, trades(1, 3), tell, live=True)
+    feed.start()
+    while feed.state != "paused":
+        feed.wait(0.01)
+    events, heard = feed.events("trade"), []
+
+    @feed.on("trade")
+    async def note(event):
+        heard.append(event.id)
+
+    gate.set()
+    assert told.wait(PATIENCE_S)
+    assert not feed.wait(0.05)
+    assert heard == []
+    feed.resume()
+    assert feed.wait(PATIENCE_S)
+    assert heard == [*"12"]
+    assert numbers(events) == [1, 2]
+
+
+def test_a_coroutine_that_is_taken_off_a_paused_feed_lets_the_others_go_on():
+    gate, heard = threading.Event(), []
+
+    async def wait():
+        await in_thread(gate.wait, PATIENCE_S)
+
+    feed = feed_of(trades(0, 3), wait, live=True)
+
+    @feed.on("trade")
+    async def note(event):
+        heard.append(event.id)
+        feed.pause()
+
+    feed.start()
+    while feed.state != "paused":
+        feed.wait(0.01)
+    feed.off("trade", note)
+    turns = loop_thread().spawn(asyncio.sleep(0))
+    try:
+        turns.result(PATIENCE_S)
+    finally:
+        feed.resume()
+        gate.set()
+    assert feed.wait(PATIENCE_S)
+    assert heard == ["0"]
+
+
+def test_pauses_at_any_moment_lose_nothing():
+    for _ in range(50):
+        feed = feed_of(*(trades(n, n + 1) for n in range(5)), buffer=2)
+        events, heard, awaited = feed.events("trade"), [], []
+
+        @feed.on("trade")
+        async def note(event, awaited=awaited):
+            awaited.append(event)
+
+        feed.on("trade", heard.append)
+
+        def meddle(feed=feed):
+            while not feed.wait(0):
+                feed.pause()
+                feed.resume()
+
+        feed.start()
+        meddler = threading.Thread(target=meddle)
+        meddler.start()
+        assert numbers(events) == [0, 1, 2, 3, 4]
+        assert feed.wait(PATIENCE_S)
+        meddler.join(PATIENCE_S)
+        assert numbers(heard) == numbers(awaited) == [0, 1, 2, 3, 4]
+        assert feed.state == "ended"
 
 
 def test_a_full_buffer_holds_a_market_back_that_can_wait():
