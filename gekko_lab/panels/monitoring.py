@@ -307,20 +307,19 @@ class MonitorPanel(ChartPanel):
         """Show the newest trades, the book, and how the stream is."""
         if self._closed:
             return
-        symbol = str(self._controls["symbol"].value)
-        self._tape.show(tape_rows(self._newest.get(symbol)))
-        self._ladder.show(ladder_rows(self._books.get(symbol)))
-        health = self.feed.health()
-        self._health.parts = health_parts(health, self.recorder)
-        with self._using:
-            rows = self._shown().candles.height
-        self._header.parts = [
-            self.feed.exchange,
-            symbol,
-            self._timeframe,
-            f"{rows:,} rows",
-            f"{health.gaps:,} gaps",
-        ]
+        with self._using:  # so that of two looks the later one stays
+            health = self.feed.health()  # first, as the look after the end is the last one
+            symbol = str(self._controls["symbol"].value)
+            self._tape.show(tape_rows(self._newest.get(symbol)))
+            self._ladder.show(ladder_rows(self._books.get(symbol)))
+            self._health.parts = health_parts(health, self.recorder)
+            self._header.parts = [
+                self.feed.exchange,
+                symbol,
+                self._timeframe,
+                f"{self._shown().candles.height:,} rows",
+                f"{health.gaps:,} gaps",
+            ]
         if health.state in {"stopped", "ended", "failed"}:
             self._ticker.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import gekko_lab
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.panels.forming import Forming
+from gekko_lab.panels.tape import ladder_rows
 from tests.feeds.live import served
 
 MINUTES = {"since": "2024-01-01T00:00", "until": "2024-01-01T00:04", "speed": "max"}
@@ -58,6 +60,51 @@ def test_the_newest_trades_and_the_book_are_shown(monitor):
     assert prices == sorted(prices, reverse=True)
     best = books.filter(books["sequence"] == books["sequence"].max()).filter(level=1)
     assert prices[5:7] == best.sort("price", descending=True)["price"].to_list()
+
+
+@pytest.fixture
+def ended(monitor):
+    """Give a panel whose stream is over, and its newest order book, which isn't shown."""
+    panel = monitor("simulator", "BTC/USDT", "1m", **MINUTES)
+    panel.feed.wait()
+    until(lambda: not panel._ticker.running)
+    newest = panel._books["BTC/USDT"]
+    panel._books["BTC/USDT"] = newest.with_columns(price=newest["price"] + 1)
+    return panel, newest
+
+
+def test_an_older_look_at_the_market_does_not_cover_a_newer_one(ended):
+    panel, newest = ended
+    show, looked, shown = panel._ladder.show, threading.Event(), threading.Event()
+
+    def show_late(rows):
+        if not looked.is_set():
+            looked.set()
+            shown.wait(0.3)
+        show(rows)
+
+    panel._ladder.show = show_late
+    older = threading.Thread(target=panel._refresh)
+    older.start()
+    assert looked.wait(30)
+    panel._books["BTC/USDT"] = newest
+    panel._refresh()
+    shown.set()
+    older.join(30)
+    assert panel._ladder.told() == ladder_rows(newest)
+
+
+def test_the_last_look_is_one_at_the_end(ended, monkeypatch):
+    panel, newest = ended
+    health = panel.feed.health
+
+    def health_as_it_ends():
+        panel._books["BTC/USDT"] = newest
+        return health()
+
+    monkeypatch.setattr(panel.feed, "health", health_as_it_ends)
+    panel._refresh()
+    assert panel._ladder.told() == ladder_rows(newest)
 
 
 def test_it_pauses_goes_on_and_stops(monitor):
