@@ -96,7 +96,7 @@ class PlayerPanel(ChartPanel):
         self._played: Played | None = None
         self._place = 0
         self._using = threading.RLock()
-        self._sliding = False
+        self._sliding: int | None = None  # the thread that moves the slider
         self._ticker = Ticker(lambda: self._guard(self._advance), 1.0)
         self._controls = {
             "play": ipywidgets.ToggleButton(description="Play", tooltip="Let candles come"),
@@ -205,7 +205,8 @@ class PlayerPanel(ChartPanel):
 
     def _advance(self) -> None:
         speed = int(self._controls["speed"].value)
-        self.go(self._place + max(1, round(speed * self._ticker.every_s)))
+        with self._using:
+            self.go(self._place + max(1, round(speed * self._ticker.every_s)))
         if self._played is not None and self._place >= self._played.candles.height:
             self.pause()
 
@@ -223,27 +224,28 @@ class PlayerPanel(ChartPanel):
         self._ticker.every_s = max(_RATE_S, 1 / int(self._controls["speed"].value))
 
     def _scrub(self) -> None:
-        if not self._sliding:
+        if self._sliding != threading.get_ident():
             self.go(int(self._controls["place"].value))
 
     def _tell(self) -> None:
         played, wanted = self._played, self._wanted
         if played is None:
             return
-        self._sliding = True  # the slider follows, and moves nothing by that
-        try:
-            self._controls["place"].value = self._place
-        finally:
-            self._sliding = False
-        rows = played.candles
         exchange = getattr(wanted.what, "exchange", wanted.what) if wanted.logged else "frame"
-        self._header.parts = [
-            str(exchange),
-            *([wanted.symbol] if wanted.symbol else []),
-            played.width,
-            f"{self._place:,} of {rows.height:,} rows",
-            f"{rows['timestamp'][self._place - 1]:%Y-%m-%d %H:%M}",
-        ]
+        with self._using:
+            self._sliding = threading.get_ident()  # the slider follows, and moves nothing by that
+            try:
+                self._controls["place"].value = self._place
+            finally:
+                self._sliding = None
+            rows = played.candles
+            self._header.parts = [
+                str(exchange),
+                *([wanted.symbol] if wanted.symbol else []),
+                played.width,
+                f"{self._place:,} of {rows.height:,} rows",
+                f"{rows['timestamp'][self._place - 1]:%Y-%m-%d %H:%M}",
+            ]
         self._emit("change")
 
     def _still(self) -> str:

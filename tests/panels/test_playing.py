@@ -46,6 +46,23 @@ def test_steps_and_scrubbing_show_just_what_had_come(player, hours):
     assert panel.state == "ended"
 
 
+def test_a_hand_on_the_slider_counts_while_it_follows_the_play(player, hours):
+    panel = player(hours, "BTC/USDT")
+    slider = panel.controls["place"]
+    hand = threading.Thread(target=setattr, args=(slider, "value", 7))
+
+    def meddle(change):
+        if change.new == 101:
+            hand.start()
+            hand.join(0.3)
+
+    slider.observe(meddle, "value")
+    panel.controls["step"].click()
+    hand.join(30)
+    assert panel.frame.equals(hours.head(7))
+    assert panel.chart.candles.equals(hours.head(7))
+
+
 def test_it_plays_to_the_end_and_then_again_from_the_begin(player, hours):
     panel = player(hours, "BTC/USDT")
     ended = threading.Event()
