@@ -55,14 +55,12 @@ def unpack(blocks: Sequence[Block], schema: pl.Schema) -> pl.DataFrame:
     """Give blocks with the same columns as one page, one after the other."""
     there = blocks[0][0]
     matrix = np.concatenate([numbers for _, numbers in blocks], axis=1)
-    rows = iter(matrix)
-    columns = []
-    for place, (name, dtype) in enumerate(schema.items()):
-        if there >> place & 1:
-            columns.append(pl.Series(name, pl.from_arrow(_column(next(rows), dtype))))
-        else:
-            columns.append(pl.Series(name, [None], dtype).new_from_index(0, matrix.shape[1]))
-    return pl.DataFrame(columns)
+    known = [name for place, name in enumerate(schema) if there >> place & 1]
+    columns = [_column(row, schema[name]) for name, row in zip(known, matrix, strict=True)]
+    # A table, as a single column would load all that pyarrow can compute.
+    frame = pl.DataFrame(pl.from_arrow(pa.Table.from_arrays(columns, known)))
+    lacking = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in known]
+    return frame.with_columns(lacking).select(schema.names()) if lacking else frame
 
 
 def _column(numbers: NDArray[np.int64], dtype: pl.DataType) -> pa.Array:

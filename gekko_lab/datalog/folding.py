@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,12 @@ from gekko_lab.datalog.checksum import rows_checksum
 from gekko_lab.datalog.footers import Footer
 from gekko_lab.datalog.kinds import merge_rows
 from gekko_lab.datalog.ledger import combine
-from gekko_lab.datalog.records import ledger_record, read_records
+from gekko_lab.datalog.records import (
+    ledger_record,
+    page_record,
+    provenance_record,
+    read_records,
+)
 from gekko_lab.errors import DamagedFile, DamagedWarning
 
 if TYPE_CHECKING:
@@ -39,6 +45,7 @@ def fold(
     width: Timeframe | None = None,
     *,
     latest: Pending | None = None,
+    growing: bool = False,
 ) -> int:
     """Merge a journal into the files of its series and give how many were written.
 
@@ -57,6 +64,9 @@ def fold(
         The width of its candles, for the footers.
     latest
         What is told now and was never in the journal.
+    growing
+        Whether more is to come: then periods of which not all is told may wait for it in the
+        journal, up to half of the rows, instead of having their file written again.
     """
     disk.sweep(store.state)
     if not opened.open(create=False) and latest is None:
@@ -73,18 +83,42 @@ def fold(
         pending.provenance += latest.provenance
     if not pending.pages and not damages and records < _MOST_LEDGERS:
         return 0
-    written = []
+    parts: dict[Span, pl.DataFrame] = {}
+    left: dict[Span, pl.DataFrame] = {}
     if pending.pages:
-        merged = merge_rows(pending.pages, store.key.kind)
+        parts = dict(_by_period(merge_rows(pending.pages, store.key.kind), store.key))
         pending.pages.clear()
-        for span, rows in _by_period(merged, store.key):
-            _merge_into(store, span, rows, pending, lock=lock, width=width)
-            written.append(span)
+        left = _unfinished(store, parts, pending.ledger) if growing else {}
+        for span in sorted(parts.keys() - left.keys()):
+            _merge_into(store, span, parts[span], pending, lock=lock, width=width)
         disk.sync_folder(store.folder)
-    carried = pending.ledger.without(written)
+    carried = pending.ledger.without(list(parts))
     if records or damages or carried:
-        opened.replace([ledger_record(carried)] if carried else [])
-    return len(written)
+        opened.replace(_records(left, pending, carried))
+    return len(parts) - len(left)
+
+
+def _unfinished(
+    store: Store, parts: dict[Span, pl.DataFrame], ledger: Ledger
+) -> dict[Span, pl.DataFrame]:
+    """Give the periods of which not all is told, unless they are most of the rows."""
+    found = {span: parts[span] for span in parts if _known(store, span, ledger).missing(span)}
+    waiting, rows = (sum(map(len, some.values())) for some in (found, parts))
+    return found if 2 * waiting <= rows else {}
+
+
+def _known(store: Store, span: Span, ledger: Ledger) -> Ledger:
+    with suppress(FileNotFoundError, DamagedFile):
+        footer = files.read_footer(store.folder / store.key.file_name(span))
+        return footer.ledger.then(ledger)
+    return ledger
+
+
+def _records(left: dict[Span, pl.DataFrame], pending: Pending, carried: Ledger) -> list[bytes]:
+    """Give what a journal goes on with: rows that wait, and what is known without a file."""
+    sources = [provenance_record(each) for each in _distinct(pending.provenance)] if left else []
+    pages = [page_record(rows, pending.ledger.clip(span)) for span, rows in left.items()]
+    return [*sources, *pages, *([ledger_record(carried)] if carried else [])]
 
 
 def _merge_into(
@@ -117,16 +151,19 @@ def make_footer(
 ) -> Footer:
     """Give the footer for rows and what is known of their period."""
     first, last = files.ends(rows)
-    distinct = [each for n, each in enumerate(provenance) if each not in provenance[n + 1 :]]
     return Footer(
         len(rows),
         first,
         last,
         rows_checksum(rows),
         ledger,
-        distinct[-_MOST_PROVENANCE:],
+        _distinct(provenance)[-_MOST_PROVENANCE:],
         told,
     )
+
+
+def _distinct(provenance: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for n, each in enumerate(provenance) if each not in provenance[n + 1 :]]
 
 
 def about(key: Key, width: Timeframe | None) -> dict[str, Any]:

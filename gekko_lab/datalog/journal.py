@@ -145,8 +145,12 @@ class Journal:
         durable
             Whether they also outlast a loss of power; otherwise the death of this process only.
         """
-        content = framed(records)
         self.open()
+        self.add(records, durable=durable)
+
+    def add(self, records: Iterable[bytes | memoryview], *, durable: bool) -> None:
+        """Do as `append`, right after `open`."""
+        content = framed(records)
         before = self.end
         try:
             with disk.room_for(self.file):
@@ -173,6 +177,8 @@ class Journal:
         with disk.room_for(self.file):
             disk.replace(self.file, content, self.file.parent)
             disk.sync_folder(self.file.parent)
+        if _KEEPS_OPEN:
+            self._open_at(len(content))
 
     def open(self, *, create: bool = True) -> bool:
         """Make sure that what is open is the present file and that its end is sound."""
@@ -198,16 +204,19 @@ class Journal:
 
     def _open_anew(self) -> None:
         self.close()
-        content = read(self.file)
-        if not content.generation:  # not even its head is sound
-            self.replace(content.records)
+        self._open_at(HEADER)
+        if not parse(self.generation).generation:  # not even its head is sound
+            self.replace(read(self.file).records)
+            self._open_at(HEADER)
+        self._find_end(os.fstat(self._descriptor).st_size)
+
+    def _open_at(self, end: int) -> None:
+        self.close()
         flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(self.file, flags)
-        found = os.fstat(self._descriptor)
-        self._inode = found.st_ino
+        self._inode = os.fstat(self._descriptor).st_ino
         self.generation = self._read_at(0, HEADER)
-        self.end = HEADER
-        self._find_end(found.st_size)
+        self.end = end
 
     def _find_end(self, size: int) -> None:
         """Go to the end of the last sound record, and cut off what a dead writer left."""

@@ -152,7 +152,7 @@ class Series:
         spans = [covered] if isinstance(covered, Span) else list(covered or [Span(0, 0)])
         ledger = Ledger.of(spans, empty, failed)
         whole = Span(spans[0].since, spans[-1].until)
-        if checked and frame.schema == SCHEMAS[self.key.kind]:
+        if checked and frame.columns == SCHEMAS[self.key.kind].names():
             rows = frame
         else:
             rows = check_rows(frame, self.key.kind, self.width, whole)
@@ -280,11 +280,11 @@ class Series:
             self._journal.open()
             if self._told != self._journal.generation:
                 records = [provenance_record(self.provenance), *records]
-            self._journal.append(records, durable=durable)
+            self._journal.add(records, durable=durable)
             self._told = self._journal.generation
             if self._fold_bytes is not None and self._journal.end > min(most, self._fold_bytes):
                 with suppress(DiskFull):  # what this call was to keep is kept
-                    folding.fold(self.store, self._journal, self._lock, self.width)
+                    folding.fold(self.store, self._journal, self._lock, self.width, growing=True)
 
     def _is_worth_a_file(self, rows: pl.DataFrame, ledger: Ledger) -> bool:
         """Tell whether a page is large, and all that it tells is of the time of one file.

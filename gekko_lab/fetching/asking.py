@@ -57,6 +57,19 @@ def ask(
     SourceError
         The last error, when it won't pass or didn't.
     """
+    check_stopped()
+    try:
+        answer = question()
+    except Exception as error:  # noqa: BLE001 (asked again or raised)
+        return _again(question, error, bad_answers, pages)
+    count(pages=pages)
+    return answer
+
+
+def _again(
+    question: Callable[[], Answer], first: Exception | None, bad_answers: int, pages: int
+) -> Answer:
+    """Go on after a first error."""
     bad = 0
     backoff = pause = 0.0
     failed_at: float | None = None
@@ -94,6 +107,9 @@ def ask(
         if attempt.num > 1:
             count(retries=1, waited_s=0.0 if failed_at is None else time.monotonic() - failed_at)
         with attempt:
+            if first is not None:
+                error, first = first, None
+                raise error
             answer = question()
             count(pages=pages)
             return answer

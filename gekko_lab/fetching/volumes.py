@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gekko_lab.frames.checks import times_of
+from gekko_lab.frames.soundness import microseconds
 from gekko_lab.market.spans import Span, intersect, merge
 from gekko_lab.market.timeframe import DAY, Timeframe
 
@@ -48,9 +48,9 @@ class Volumes:
         """Add candles."""
         if frame.is_empty():
             return
-        opens = times_of(frame).to_numpy()
-        opens = opens - (opens - self.width.origin) % self.width.shortest
-        first = np.flatnonzero(np.diff(opens, prepend=opens[0] - 1))
+        opens = microseconds(frame) // 1000
+        opens -= (opens - self.width.origin) % self.width.shortest
+        first = np.append(0, 1 + np.flatnonzero(opens[1:] != opens[:-1]))
         self._parts.append((opens[first], np.add.reduceat(frame["volume"].to_numpy(), first)))
 
     def answered(self, holes: Iterable[Span]) -> list[Span]:
@@ -77,7 +77,7 @@ class Volumes:
     def differing(self, opens: NDArray[np.int64], longer: pl.DataFrame) -> NDArray[np.bool_]:
         """Tell which of the longer candles have another volume than the shorter ones in them."""
         ours = self._ours(opens)
-        theirs = _sums(opens, times_of(longer).to_numpy(), longer["volume"].to_numpy())
+        theirs = _sums(opens, microseconds(longer) // 1000, longer["volume"].to_numpy())
         return np.abs(ours - theirs) > _SAME * np.maximum(ours, theirs)
 
     def traded(self, opens: NDArray[np.int64]) -> int:
