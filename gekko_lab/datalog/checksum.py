@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import polars as pl
+from zlib_ng import zlib_ng
 
 
 def rows_checksum(frame: pl.DataFrame) -> str:
@@ -18,14 +17,14 @@ def rows_checksum(frame: pl.DataFrame) -> str:
 
 
 def _column(values: pl.Series) -> int:
-    total = zlib.crc32(values.name.encode())
+    total = zlib_ng.crc32(values.name.encode())
     if values.null_count():
-        total = zlib.crc32(values.is_null().to_numpy().tobytes(), total)
+        total = zlib_ng.crc32(values.is_null().to_numpy().tobytes(), total)
     if values.dtype == pl.String or isinstance(values.dtype, pl.Enum):
         text = values.cast(pl.String).fill_null("")
-        total = zlib.crc32(text.str.len_bytes().to_numpy().astype("<u4").tobytes(), total)
-        return zlib.crc32(text.str.join("").item().encode(), total)
+        total = zlib_ng.crc32(text.str.len_bytes().to_numpy().astype("<u4").tobytes(), total)
+        return zlib_ng.crc32(text.str.join("").item().encode(), total)
     filled = values.fill_null(0) if values.null_count() and values.dtype.is_numeric() else values
     numbers = filled.to_numpy()
     numbers = numbers.view(np.int64) if numbers.dtype.kind == "M" else numbers
-    return zlib.crc32(numbers.astype(f"<{numbers.dtype.kind}8", copy=False).data, total)
+    return zlib_ng.crc32(numbers.astype(f"<{numbers.dtype.kind}8", copy=False).data, total)

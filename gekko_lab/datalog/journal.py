@@ -13,10 +13,11 @@ from __future__ import annotations
 import os
 import secrets
 import struct
-import zlib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from zlib_ng import zlib_ng
 
 from gekko_lab.datalog import disk
 
@@ -106,7 +107,7 @@ def _record_at(content: memoryview, place: int) -> memoryview | None:
         return None
     mark, length, checksum = _FRAME.unpack_from(content, place)
     record = content[start : start + length]
-    if mark != MARK or len(record) != length or zlib.crc32(record) != checksum:
+    if mark != MARK or len(record) != length or zlib_ng.crc32(record) != checksum:
         return None
     return record
 
@@ -115,7 +116,7 @@ def framed(records: Iterable[bytes | memoryview]) -> bytes:
     """Give records as they are written."""
     parts: list[bytes | memoryview] = []
     for record in records:
-        parts += (_FRAME.pack(MARK, len(record), zlib.crc32(record)), record)
+        parts += (_FRAME.pack(MARK, len(record), zlib_ng.crc32(record)), record)
     return b"".join(parts)
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 import errno
 import os
 import re
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, cast
 
 import polars as pl
+from zlib_ng import zlib_ng
 
 from gekko_lab.datalog import footers
 from gekko_lab.datalog.footers import Footer
@@ -44,8 +44,8 @@ def seal(content: bytearray) -> None:
     told = None if found is None else _SEAL.search(content, *found)
     if told is not None:
         start, end = told.span(1)
-        before = zlib.crc32(_NONE, zlib.crc32(memoryview(content)[:start]))
-        content[start:end] = b"%08x" % zlib.crc32(memoryview(content)[end:], before)
+        before = zlib_ng.crc32(_NONE, zlib_ng.crc32(memoryview(content)[:start]))
+        content[start:end] = b"%08x" % zlib_ng.crc32(memoryview(content)[end:], before)
 
 
 def read_sealed(
@@ -107,7 +107,7 @@ def _footer_of(file: FileIO, buffer: memoryview) -> Footer | None:
         return None
     place = start + told.start(1)
     file.seek(0)
-    before = zlib.crc32(_NONE, _checksum(file, place, 0, buffer))
+    before = zlib_ng.crc32(_NONE, _checksum(file, place, 0, buffer))
     end = file.seek(place + len(_NONE))
     total = _checksum(file, size - end, before, buffer)
     file.seek(0)
@@ -120,6 +120,6 @@ def _checksum(file: FileIO, length: int, before: int, buffer: memoryview) -> int
     """Go on with a checksum over so many of the next bytes."""
     total = before
     while length > 0 and (count := file.readinto(buffer[:length])):
-        total = zlib.crc32(buffer[:count], total)
+        total = zlib_ng.crc32(buffer[:count], total)
         length -= count
     return total

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import deque
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -77,6 +79,7 @@ def run(tasks: Sequence[Task], n_jobs: int | None = None) -> Iterator[Done]:
     import joblib
 
     settings = {name: getattr(options, name) for name in _TRAVELLING}
+    carried = {id(task.asked.exchange): _Carried.of(task.asked.exchange) for task in tasks}
     pool, at_once = _pool(n_jobs)
     inner = max(1, min(_MOST_PAGES, at_once // max(1, len(tasks))))
     left = threading.Event()
@@ -85,7 +88,8 @@ def run(tasks: Sequence[Task], n_jobs: int | None = None) -> Iterator[Done]:
     try:
         yield from pool(
             joblib.delayed(_Work(settings, context.copy()))(
-                replace(task, asked=replace(task.asked, n_jobs=inner))
+                replace(task, asked=replace(task.asked, exchange="", n_jobs=inner)),
+                carried[id(task.asked.exchange)],
             )
             for task in tasks
         )
@@ -113,9 +117,41 @@ def _pool(n_jobs: int | None) -> tuple[Any, int]:
 _AT_ONCE = 8
 _MOST_PAGES = 32
 _TRAVELLING = ("compile", "data_dir", "log", "state_dir")
-_met: dict[
-    tuple[str, str], Any
-] = {}  # sources that came to this worker, whose clients serve all its tasks
+_MOST_MET = 16
+
+
+_met: dict[tuple[str, object], Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """A source, or its name, on its way to workers, where one object serves all its tasks.
+
+    Its identity would not tell it, as the pace that a user sets is no part of that.
+    """
+
+    source: Any
+    token: str
+
+    @classmethod
+    def of(cls, source: Any) -> _Carried:  # noqa: ANN401
+        """Name a source as the same object was named before."""
+        try:
+            return cls(source, _tokens.setdefault(source, secrets.token_hex(16)))
+        except TypeError:  # a name, or what has no hash
+            return cls(source, secrets.token_hex(16))
+
+    def met(self, state_dir: object) -> Any:  # noqa: ANN401
+        """Give the one that came to this worker first, whose budget counts in that folder."""
+        if isinstance(self.source, str):
+            return self.source
+        key = self.token, state_dir
+        if key not in _met and len(_met) >= _MOST_MET:
+            del _met[next(iter(_met))]
+        return _met.setdefault(key, self.source)
+
+
+_tokens: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 class _Work:
@@ -125,13 +161,11 @@ class _Work:
         self._settings = settings
         self._context = context
 
-    def __call__(self, task: Task) -> Done:
-        if self._context is None:
-            exchange = task.asked.exchange
-            if not isinstance(exchange, str):
-                exchange = _met.setdefault((exchange.exchange, exchange.identity), exchange)
-            return self._fetch(replace(task, asked=replace(task.asked, exchange=exchange)))
-        return self._context.run(self._fetch, task)
+    def __call__(self, task: Task, carried: _Carried) -> Done:
+        away = self._context is None
+        exchange = carried.met(self._settings.get("state_dir")) if away else carried.source
+        task = replace(task, asked=replace(task.asked, exchange=exchange))
+        return self._fetch(task) if self._context is None else self._context.run(self._fetch, task)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Work, (self._settings,)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from gekko_lab.feeds.recorder import Recorder
 
 _TRADES, _LEVELS = 12, 6
+_PRICE_DIGITS, _AMOUNT_DIGITS = 8, 6  # more are noise of calculating
 
 TAPE = (
     Column("time", "Time (UTC)"),
@@ -38,15 +40,11 @@ def tape_rows(trades: pl.DataFrame | None) -> list[Row]:
     rows: list[Row] = []
     if trades is None:
         return rows
-    for trade in trades.reverse().iter_rows(named=True):
+    told = trades.reverse().to_dicts()
+    for trade, price, amount in zip(told, *_numbers(told), strict=True):
         time = f"{trade['timestamp']:%H:%M:%S.%f}"[:-3]
         side = {"buy": "▲ buy", "sell": "▼ sell"}.get(trade["side"], "")
-        cells = {
-            "time": time,
-            "side": side,
-            "price": f"{trade['price']:,.8g}",
-            "amount": f"{trade['amount']:,.6g}",
-        }
+        cells = {"time": time, "side": side, "price": price, "amount": amount}
         rows.append(Row(str(trade["sequence"]), f"trade at {time}", cells))
     return rows
 
@@ -58,17 +56,28 @@ def ladder_rows(book: pl.DataFrame | None) -> list[Row]:
     near = book.filter(pl.col("level") <= _LEVELS)
     most: float = near["amount"].max() or 1.0  # type: ignore[assignment]
     asks = near.filter(side="ask").sort("level", descending=True)
+    levels = [*asks.to_dicts(), *near.filter(side="bid").sort("level").to_dicts()]
     rows = []
-    for level in [*asks.to_dicts(), *near.filter(side="bid").sort("level").to_dicts()]:
-        cells = {
-            "side": level["side"],
-            "price": f"{level['price']:,.8g}",
-            "amount": f"{level['amount']:,.6g}",
-            "share": round(level["amount"] / most, 3),
-        }
+    for level, price, amount in zip(levels, *_numbers(levels), strict=True):
+        share = round(level["amount"] / most, 3)
+        cells = {"side": level["side"], "price": price, "amount": amount, "share": share}
         name = f"{level['side']} {level['level']}"
         rows.append(Row(name, name, cells))
     return rows
+
+
+def _numbers(told: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Give prices and amounts, each with as many decimals as the finest of them."""
+    return (
+        _aligned([each["price"] for each in told], _PRICE_DIGITS),
+        _aligned([each["amount"] for each in told], _AMOUNT_DIGITS),
+    )
+
+
+def _aligned(values: list[float], digits: int) -> list[str]:
+    plain = [format(Decimal(f"{value:.{digits}g}"), "f") for value in values]  # no exponents
+    decimals = max((len(each.partition(".")[2]) for each in plain), default=0)
+    return [f"{value:,.{decimals}f}" for value in values]
 
 
 def health_parts(health: Health, recorder: Recorder | None) -> list[str]:

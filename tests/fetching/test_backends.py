@@ -129,8 +129,9 @@ def test_the_rows_stay_where_they_are_when_only_the_report_is_wanted(binance):
     _, source = binance()
     settings = {"data_dir": gekko_lab.options.data_dir}
     asked = Asked(source, "BTC/USDT", "1m", DAYS["since"], DAYS["until"], log=True)
+    carried = tasks._Carried.of(source)
     sizes = {
-        rows: len(pickle.dumps(tasks._Work(settings)(tasks.Task(asked, rows=rows))))
+        rows: len(pickle.dumps(tasks._Work(settings)(tasks.Task(asked, rows=rows), carried)))
         for rows in (True, False)
     }
     assert sizes[True] > 4320 * 8 * len(CANDLES)
@@ -157,6 +158,29 @@ def test_a_backend_that_gives_all_results_at_once_will_do():
     with joblib.parallel_config("in_one_go", n_jobs=2):
         found = gekko_lab.fetch_many("simulator", PAIR, "1m", **DAYS)
     assert found.equals(gekko_lab.fetch_many("simulator", PAIR, "1m", **DAYS))
+
+
+def test_workers_ask_with_the_settings_of_the_source_they_are_given(market, loky):
+    """Settings that change no candle are no part of its identity: a pace above all."""
+    with serve(market, clock=lambda: 1_709_251_230_000) as server:
+        config = server.ccxt_config()
+        for settings in ({"enableRateLimit": False}, {"rateLimit": 20}):
+            source = gekko_lab.CcxtMarketData("binance", config={**config, **settings})
+            with joblib.parallel_config("loky", n_jobs=AT_ONCE):
+                gekko_lab.fetch_many(source, PAIR, "1m", log=False, **DAYS)
+            source.close()
+    assert "rateLimit 20 ms" in gekko_lab.limits.status()["budget"].to_list()
+
+
+def test_a_source_reaches_a_worker_once(market, loky):
+    with serve(market, clock=lambda: 1_709_251_230_000) as server:
+        source = gekko_lab.CcxtMarketData("binance", config=server.ccxt_config())
+        with joblib.parallel_config("loky", n_jobs=AT_ONCE):
+            for _ in range(3):
+                gekko_lab.fetch_many(source, PAIR, "1m", log=False, **DAYS)
+        asked = [request.path for request in server.requests]
+    assert asked.count(KLINES) == 3 * len(PAIR) * PAGES
+    assert asked.count("/api/v3/time") <= AT_ONCE
 
 
 def test_processes_share_one_budget(market, ms, monkeypatch, loky):
