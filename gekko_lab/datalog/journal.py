@@ -179,7 +179,8 @@ class Journal:
             disk.replace(self.file, content, self.file.parent)
             disk.sync_folder(self.file.parent)
         if _KEEPS_OPEN:
-            self._open_at(len(content))
+            with suppress(OSError):  # what was to be done is done; the next use opens it
+                self._open_at(len(content))
 
     def open(self, *, create: bool = True) -> bool:
         """Make sure that what is open is the present file and that its end is sound."""
