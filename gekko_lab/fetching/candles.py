@@ -160,6 +160,6 @@ def fetch(
     asked = Asked(exchange, symbol, timeframe, since, until, limit, columns, log, source, n_jobs)
     found = fetched(asked, shown)
     names = CANDLES_FULL.names() if columns == "full" else CANDLES.names()
-    result = to_frame(found.frame.select(names), kind)
+    result = to_frame(found.frame[names], kind)
     tell(found.gaps, result, what=found.what, failures=found.failures)
     return result

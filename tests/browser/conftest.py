@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, page):
         self.errors, self.requests = [], []
         page.on("console", self.hear)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
     def hear(self, message):

@@ -14,6 +14,8 @@ import nbformat
 import requests
 
 NEWS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+# Its splash screen, when shown twice within 200 ms, is removed twice: an error of JupyterLab's own.
+PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:splash": True}}
 TOKEN = "t"  # noqa: S105 (of a server that ends with the tests)
 
 
@@ -38,6 +40,9 @@ class JupyterLab:
         settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
         settings.mkdir(parents=True)
         (settings / "notification.jupyterlab-settings").write_text(json.dumps(NEWS))
+        page = folder / "config" / "labconfig"
+        page.mkdir(parents=True)
+        (page / "page_config.json").write_text(json.dumps(PAGE))
         places = {
             f"JUPYTER_{name}_DIR": str(folder / name.lower())
             for name in ("CONFIG", "DATA", "RUNTIME")

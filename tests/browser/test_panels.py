@@ -128,6 +128,19 @@ def test_a_download_runs_beside_the_kernel_and_stops_and_resumes(panel, kernel, 
     picture(shown, "download")
 
 
+def test_a_download_whose_cell_runs_again_takes_what_is_there(panel, kernel, page):
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1; }")
+    before = kernel("print(id(loads))")
+    page.evaluate(RUN_ONE)
+    page.wait_for_function(IDLE)
+    shown = panel("download")
+    for row in range(2):
+        expect(shown.locator("tbody tr").nth(row).locator("td").last).to_have_text("✔ complete")
+    assert kernel("print(id(loads))") != before
+    assert kernel("print(loads.report['source'].to_list())") == "['log', 'log']"
+    expect(shown.get_by_label("Select slow ETH/USDT 1h")).not_to_be_checked()
+
+
 def test_the_code_is_copied(panel, kernel, page):
     shown = panel("download")
     shown.get_by_label("Copy the code").click()
