@@ -26,7 +26,7 @@ from gekko_lab.errors import (
 from gekko_lab.fetching.asked import Asked
 from gekko_lab.fetching.completion import Failure
 from gekko_lab.fetching.logged_trades import TradesFound
-from gekko_lab.fetching.tasks import Task, _Work
+from gekko_lab.fetching.tasks import Task, _Carried, _Work
 from gekko_lab.fetching.trade_fetches import Found
 from gekko_lab.fetching.trade_requests import _gaps
 from gekko_lab.frames.schemas import TRADES, empty
@@ -248,7 +248,7 @@ def test_a_replay_that_travels_is_no_live_source(binance):
         asked = Asked(exchange, "BTC/USDT", "1h", "2024-01-01", "2024-01-03")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            done = work(Task(asked))
+            done = work(Task(asked), _Carried.of(exchange))
     assert len(pages(server)) == before
     assert done.row["source"].item() == "log"
     assert done.row["exchange"].item() == "replay:binance"
