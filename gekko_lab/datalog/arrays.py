@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,7 +69,24 @@ def _column(numbers: NDArray[np.int64], dtype: pl.DataType) -> pa.Array:
     return pa.Array.from_buffers(_NUMBERS[dtype.base_type()], len(numbers), buffers)
 
 
-def follows(earlier: Block, later: Block) -> bool:
+def runs(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Give blocks that can be unpacked together: all in order of time where no two share any.
+
+    Where some do, those that follow each other as they were written, as the later one is right.
+    """
+    ordered = sorted(blocks, key=lambda block: block[1][0, 0])
+    if all(map(_follows, ordered, ordered[1:])):
+        yield ordered
+        return
+    run: list[Block] = []
+    for block in blocks:
+        if run and not _follows(run[-1], block):
+            yield run
+            run = []
+        run.append(block)
+    yield run
+
+
+def _follows(earlier: Block, later: Block) -> bool:
     """Tell whether a block has the columns of another one and begins after its end."""
-    same = earlier[0] == later[0]
-    return bool(same and earlier[1].shape[1] and earlier[1][0, -1] < later[1][0, 0])
+    return earlier[0] == later[0] and bool(earlier[1][0, -1] < later[1][0, 0])

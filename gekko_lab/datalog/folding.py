@@ -89,13 +89,15 @@ def fold(
         parts = dict(_by_period(merge_rows(pending.pages, store.key.kind), store.key))
         pending.pages.clear()
         left = _unfinished(store, parts, pending.ledger) if growing else {}
-        for span in sorted(parts.keys() - left.keys()):
-            _merge_into(store, span, parts[span], pending, lock=lock, width=width)
+    written = sorted(parts.keys() - left.keys())
+    for span in written:
+        _merge_into(store, span, parts[span], pending, lock=lock, width=width)
+    if written:
         disk.sync_folder(store.folder)
-    carried = pending.ledger.without(list(parts))
+    carried = pending.ledger.without(written)
     if records or damages or carried:
         opened.replace(_records(left, pending, carried))
-    return len(parts) - len(left)
+    return len(written)
 
 
 def _unfinished(
@@ -117,8 +119,19 @@ def _known(store: Store, span: Span, ledger: Ledger) -> Ledger:
 def _records(left: dict[Span, pl.DataFrame], pending: Pending, carried: Ledger) -> list[bytes]:
     """Give what a journal goes on with: rows that wait, and what is known without a file."""
     sources = [provenance_record(each) for each in _distinct(pending.provenance)] if left else []
-    pages = [page_record(rows, pending.ledger.clip(span)) for span, rows in left.items()]
-    return [*sources, *pages, *([ledger_record(carried)] if carried else [])]
+    pages = [
+        page_record(rows, carried.clip(piece))
+        for span, waiting in left.items()
+        for piece, rows in _pieces(span, waiting, carried)
+    ]
+    return [*([ledger_record(carried)] if carried else []), *sources, *pages]
+
+
+def _pieces(span: Span, rows: pl.DataFrame, ledger: Ledger) -> list[tuple[Span, pl.DataFrame]]:
+    """Cut rows where others may come between them, as pages that don't overlap become one."""
+    held = [(piece, files.within(rows, piece)) for piece in ledger.clip(span).held]
+    whole = sum(len(part) for _, part in held) == len(rows)
+    return [each for each in held if len(each[1])] if whole else [(span, rows)]
 
 
 def _merge_into(

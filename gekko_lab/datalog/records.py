@@ -1,8 +1,8 @@
 """What the records of a journal say: pages, single rows, ledgers, provenance.
 
 Decided: a page of numbers alone is kept as they lie in memory, 64 bits each, column after column.
-That costs a tenth of any format, to write and to read, and pages that follow one another become
-one. All other pages are Arrow streams.
+That costs a tenth of any format, to write and to read, and pages that don't overlap become one.
+All other pages are Arrow streams.
 """
 
 from __future__ import annotations
@@ -137,10 +137,7 @@ class _Reading:
     def _take_page(self, kind_of: bytes, content: memoryview) -> None:
         self._end_rows()
         if kind_of == ARRAYS:
-            block = arrays.block(content)
-            if self._blocks and not arrays.follows(self._blocks[-1], block):
-                self._end_blocks()
-            self._blocks.append(block)
+            self._blocks.append(arrays.block(content))
             return
         self._end_blocks()
         page = pl.read_ipc_stream(io.BytesIO(content))
@@ -148,7 +145,8 @@ class _Reading:
 
     def _end_blocks(self) -> None:
         if self._blocks:
-            self.pending.pages.append(arrays.unpack(self._blocks, self._schema))
+            runs = arrays.runs(self._blocks)
+            self.pending.pages += [arrays.unpack(run, self._schema) for run in runs]
             self._blocks = []
 
     def _end_rows(self) -> None:
