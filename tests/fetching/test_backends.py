@@ -240,7 +240,7 @@ def test_a_killed_process_of_loky_is_told_and_what_was_logged_stays(stuck, loky)
     server, source, happened = stuck
     asked = {"timeframes": "1m", "log": True, **DAYS}
     with joblib.parallel_config("loky", n_jobs=AT_ONCE):
-        # A report alone, as loky waits for ever for the rest of rows that a dead worker was sending.
+        # A report alone, as loky waits for ever for the rest of rows that a dead worker sent.
         with killing_when(happened), pytest.raises(TerminatedWorkerError, match="SIGKILL"):
             gekko_lab.fetch_many(source, PAIR, result="report", **asked)
         before = len(pages(server))
