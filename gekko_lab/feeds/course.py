@@ -95,7 +95,8 @@ class Course(Delivery):
         """Tell nothing until `resume`.
 
         A simulated or replayed market stands still; a live one goes on, and what comes waits in
-        the buffers until they are full.
+        the buffers until they are full. One that ends meanwhile stays paused until `resume` or
+        `stop`.
         """
         with self._lock:
             if self._state in {"starting", "running", "reconnecting"}:
