@@ -43,10 +43,11 @@ _READERS = min(4, os.cpu_count() or 1)
 
 def write(file: Path, frame: pl.DataFrame, footer: Footer, scratch: Path) -> None:
     """Put a file in place, whole; its folder's entry is not yet synced."""
-    sink, table, options = pa.BufferOutputStream(), to_table(frame), writer_options(frame)
+    pool = pa.system_memory_pool()
+    sink, table, options = pa.BufferOutputStream(pool), to_table(frame), writer_options(frame)
     group = CANDLE_GROUP if "close" in frame.columns else ROW_GROUP
     with pq.ParquetWriter(
-        sink, table.schema, write_page_checksum=True, store_schema=False, **options
+        sink, table.schema, write_page_checksum=True, store_schema=False, memory_pool=pool, **options
     ) as writer:
         writer.write_table(table, row_group_size=group)
         writer.add_key_value_metadata({FOOTER: footer.to_json()})

@@ -11,24 +11,28 @@ again.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from zlib_ng import zlib_ng
 
 from gekko_lab.datalog import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from io import FileIO
     from pathlib import Path
 
 MAGIC = b"GLJ1"
 MARK = b"\xf7GL\n"
 
 HEADER = len(MAGIC) + 16
+_NEXT_MARK = re.compile(re.escape(MARK))
 _FRAME = struct.Struct("<4sII")
 _KEEPS_OPEN = os.name != "nt"  # Windows doesn't let an open file be replaced
 
@@ -58,10 +62,19 @@ class Content:
 def read(file: Path) -> Content:
     """Read a journal, without a lock."""
     try:
-        content = file.read_bytes()
+        with file.open("rb", buffering=0) as opened:
+            return parse(_whole(opened))
     except FileNotFoundError:
         return Content()
-    return parse(content)
+
+
+def _whole(opened: FileIO) -> memoryview:
+    """Give what a file holds now, in memory of numpy, whose large pages take half of the time."""
+    content = memoryview(np.empty(os.fstat(opened.fileno()).st_size, np.uint8))
+    there = 0
+    while there < len(content) and (more := opened.readinto(content[there:])):
+        there += more
+    return content[:there]
 
 
 def stamp(file: Path) -> tuple[bytes, int]:
@@ -76,15 +89,15 @@ def stamp(file: Path) -> tuple[bytes, int]:
         os.close(descriptor)
 
 
-def parse(content: bytes) -> Content:
+def parse(content: bytes | memoryview) -> Content:
     """Find the sound records of a whole journal."""
     sound = content[: len(MAGIC)] == MAGIC and len(content) >= HEADER
     found = _records_from(content, HEADER if sound else 0)
     damages = found.damages if sound or not content else max(1, found.damages)
-    return Content(content[:HEADER] if sound else b"", found.records, found.end, damages)
+    return Content(bytes(content[:HEADER]) if sound else b"", found.records, found.end, damages)
 
 
-def _records_from(content: bytes, place: int) -> Content:
+def _records_from(content: bytes | memoryview, place: int) -> Content:
     records: list[memoryview] = []
     end, damages, lost = place, 0, False
     whole = memoryview(content)
@@ -92,7 +105,8 @@ def _records_from(content: bytes, place: int) -> Content:
         record = _record_at(whole, place)
         if record is None:
             lost = True
-            place = content.find(MARK, place + 1)
+            following = _NEXT_MARK.search(content, place + 1)
+            place = -1 if following is None else following.start()
             continue
         damages += lost
         lost = False

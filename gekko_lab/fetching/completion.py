@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gekko_lab.sources.source import Page, Paging, Source
 
 _SALVAGE_CALLS = 32
+_NAMES, _DTYPES = CANDLES_FULL.names(), CANDLES_FULL.dtypes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ class Series:
         def question() -> Page:
             page = self.source.candles(self.symbol, self.timeframe, *span, full=self.full)
             frame = page.frame
-            if frame.schema == CANDLES_FULL and clearly_candles(frame, self.timeframe, span):
+            whole = frame.columns == _NAMES and frame.dtypes == _DTYPES
+            if whole and clearly_candles(frame, self.timeframe, span):
                 return page
             try:
                 check_candles(page.frame, self.timeframe, since=span.since, until=span.until)

@@ -91,7 +91,7 @@ def candles(
     if not len(beyond):
         return Page(frame)
     resumes_at = int(beyond.min())  # nobody checks the order of those rows
-    return Page(frame.filter(pl.Series(opens < until)), resumes_at)
+    return Page(frame.filter(frame["timestamp"].to_physical() < until * 1000), resumes_at)
 
 
 def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> TradePage:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gekko_lab.limits.budget import Budget
 
 _SUCCESS = range(200, 300)
-_CHUNK = 1 << 16
+_CHUNK = 1 << 18
 _PASSED = {"timeout", "proxies", "verify", "cert"}
 
 
@@ -131,7 +131,7 @@ def _guarded(base: type[Any], answer: _Answer) -> type[Any]:
         def on_rest_response(
             self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
         ) -> str:
-            answer.status, answer.headers = code, CaseInsensitiveDict(headers)
+            answer.status, answer.headers = code, headers
             text: str = super().on_rest_response(code, reason, url, method, headers, body, *rest)
             if code in _SUCCESS:
                 _check_body(text, self.id)
