@@ -23,14 +23,15 @@ SYMBOL, MARKET_ID = "BTC/USDT", "BTCUSDT"
 SINCE, UNTIL = 1_672_531_200_000, 1_704_067_200_000  # the year 2023
 MINUTE, PAGE = 60_000, 1000
 ROWS = (UNTIL - SINCE) // MINUTE
-OURS, BASE = "gekko_lab_polars", "ccxt_loop"
+OURS, BASE, VECTORBT = "gekko_lab_polars", "ccxt_loop", "vectorbt_data"
 CONTENDERS = {
     OURS: "gekko_lab",
     "gekko_lab_pandas": "gekko_lab",
     "gekko_lab_unlogged": "gekko_lab",
     "gekko_lab_again": "gekko_lab",
     BASE: "gekko_lab",
-    "vectorbt_data": "vectorbt",
+    VECTORBT: "vectorbt",
+    "vectorbt_as_is": "vectorbt",
 }
 DECODERS = (OURS, "gekko_lab_pandas", BASE)
 MEASURES = ("wall_s", "cpu_s", "decode_cpu_s", "peak_bytes")

@@ -1,4 +1,7 @@
-"""Contender: vectorbt's CCXTData.download, as pandas. Its decoding is ccxt's."""
+"""Contender: vectorbt's CCXTData.download, as pandas, told to take whole pages.
+
+Its decoding is ccxt's.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,10 @@ import vectorbt
 if TYPE_CHECKING:
     from typing import Any
 
+PACKAGES = ("vectorbt", "ccxt", "pandas", "orjson")
 
-def fetched(given: task.Task) -> pd.DataFrame:
+
+def fetched(given: task.Task, page: int = task.PAGE) -> pd.DataFrame:
     exchange = ccxt.binance(given.config)
     data: Any = vectorbt.CCXTData.download(
         given.symbol,
@@ -21,7 +26,7 @@ def fetched(given: task.Task) -> pd.DataFrame:
         timeframe="1m",
         start=pd.Timestamp(given.since, unit="ms", tz="UTC"),
         end=pd.Timestamp(given.until, unit="ms", tz="UTC"),
-        limit=task.PAGE,
+        limit=page,
         show_progress=False,
     )
     table: pd.DataFrame = data.get()
@@ -29,4 +34,4 @@ def fetched(given: task.Task) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    task.run(fetched, None, task.pandas_columns, "vectorbt", "ccxt", "pandas", "orjson")
+    task.run(fetched, None, task.pandas_columns, *PACKAGES)

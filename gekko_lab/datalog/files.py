@@ -43,12 +43,11 @@ _READERS = min(4, os.cpu_count() or 1)
 
 def write(file: Path, frame: pl.DataFrame, footer: Footer, scratch: Path) -> None:
     """Put a file in place, whole; its folder's entry is not yet synced."""
-    pool = pa.system_memory_pool()
+    pool = pa.system_memory_pool()  # arrow's own takes longer to begin, and keeps more
     sink, table, options = pa.BufferOutputStream(pool), to_table(frame), writer_options(frame)
+    options |= {"write_page_checksum": True, "store_schema": False, "memory_pool": pool}
     group = CANDLE_GROUP if "close" in frame.columns else ROW_GROUP
-    with pq.ParquetWriter(
-        sink, table.schema, write_page_checksum=True, store_schema=False, memory_pool=pool, **options
-    ) as writer:
+    with pq.ParquetWriter(sink, table.schema, **options) as writer:
         writer.write_table(table, row_group_size=group)
         writer.add_key_value_metadata({FOOTER: footer.to_json()})
     content = bytearray(sink.getvalue())

@@ -86,12 +86,12 @@ def candles(
             }
         )
         frame = _candle_frame(rows)
-    opens = microseconds(frame) // 1000
-    beyond = opens[opens >= until]
+    times, end = microseconds(frame), until * 1000
+    beyond = times[times >= end]
     if not len(beyond):
         return Page(frame)
-    resumes_at = int(beyond.min())  # nobody checks the order of those rows
-    return Page(frame.filter(frame["timestamp"].to_physical() < until * 1000), resumes_at)
+    resumes_at = int(beyond.min()) // 1000  # nobody checks the order of those rows
+    return Page(frame.filter(frame["timestamp"].to_physical() < end), resumes_at)
 
 
 def trades(client: Client, market: dict[str, Any], cursor: TradeCursor) -> TradePage:
