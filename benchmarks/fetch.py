@@ -34,7 +34,7 @@ CONTENDERS = {
     "vectorbt_as_is": "vectorbt",
 }
 DECODERS = (OURS, "gekko_lab_pandas", BASE)
-MEASURES = ("wall_s", "cpu_s", "decode_cpu_s", "peak_bytes")
+MEASURES = ("wall_s", "cpu_s", "decode_cpu_s", "peak_bytes", "own_bytes")
 
 Line = dict[str, Any]
 

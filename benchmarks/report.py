@@ -32,6 +32,7 @@ _HEADS = (
     "CPU",
     "CPU of decoding",
     "memory above imports",
+    "without mapped code",
 )
 
 
@@ -53,7 +54,7 @@ def _fetch_table(result: dict[str, Any]) -> str:
                 _times(base["wall_s"] / mine["wall_s"]),
                 *(
                     _times(mine[key] / base[key]) if key in mine else ""
-                    for key in ("cpu_s", "decode_cpu_s", "peak_bytes")
+                    for key in ("cpu_s", "decode_cpu_s", "peak_bytes", "own_bytes")
                 ),
             ]
         )

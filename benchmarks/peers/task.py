@@ -41,22 +41,26 @@ class Task:
 class Meter:
     """Wall time, CPU time of all threads and peak memory of a stretch of this process.
 
+    `own_bytes` is the peak without what was mapped from files meanwhile: code of libraries that
+    ran for the first time, whose share depends on how their files lie in the system's cache.
     `loaded` names modules of heavy packages that were imported meanwhile; there should be none.
     """
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_bytes: int = 0
+    own_bytes: int = 0
     loaded: list[str] = field(default_factory=list)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         modules = set(sys.modules)
-        base = _reset_peak()
+        base, mapped = _reset_peak(), _mapped()
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.cpu_s, self.wall_s = time.process_time() - cpu, time.perf_counter() - wall
         self.peak_bytes = _peak() - base
+        self.own_bytes = self.peak_bytes - (_mapped() - mapped)
         late = set(sys.modules) - modules
         self.loaded = sorted(name for name in late if name.partition(".")[0] in _HEAVY)
 
@@ -119,6 +123,10 @@ def _peak() -> int:
         return _status("VmHWM")
     unit = 1 if sys.platform == "darwin" else _KIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _mapped() -> int:
+    return _status("RssFile") if _STATUS.exists() else 0
 
 
 def _status(name: str) -> int:

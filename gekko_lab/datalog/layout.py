@@ -144,9 +144,10 @@ def _period_named(name: str, period: Timeframe | None) -> Span | None:
     if period is None:
         return Span(0, END) if name == f"{_ALL}.parquet" else None
     form = f"{_FORMATS[period.unit]}.parquet"
+    year, month, day = [*name.removesuffix(".parquet").split("-"), "1", "1"][:3]
     try:
-        begin = datetime.strptime(name, form).replace(tzinfo=UTC)
-    except ValueError:
+        begin = datetime(int(year), int(month), int(day), tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
     since = int(begin.timestamp()) * 1000
     if since < 0 or begin.strftime(form) != name:

@@ -60,7 +60,11 @@ def test_a_file_is_found_again_by_its_name(key, time):
 
 
 @pytest.mark.parametrize(
-    "name", ["2024-1.parquet", "2024-13.parquet", "2024-01.csv", "1969-01.parquet", "all.parquet"]
+    "name",
+    [
+        *("2024-1.parquet", "2024-13.parquet", "2024-01.csv", "1969-01.parquet", "all.parquet"),
+        *(f"{'9' * 30}-01.parquet", "\uff12024-01.parquet", "2024-01-01.parquet", "-.parquet"),
+    ],
 )
 def test_other_names_are_not_files_of_a_series(name):
     assert Key.of("candles", "binance", "BTC/USDT", "1m").period_named(name) is None
