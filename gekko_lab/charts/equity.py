@@ -45,12 +45,12 @@ def equity_chart(
 
     Parameters
     ----------
-    equity : polars or pandas frame
+    equity : polars or pandas frame, or pandas Series with times
         Times in `timestamp` and values in `equity`; or candles, whose closes are what buying and
         holding one of them would be worth.
     column
         Where the values are; by default `equity`, else `close`, else the only column of numbers.
-    benchmark : polars or pandas frame, optional
+    benchmark : polars or pandas frame, or pandas Series with times, optional
         Something to compare with, such as the market's candles; drawn dashed and scaled, so that
         both begin at one value.
     title

@@ -40,7 +40,7 @@ def returns_chart(
 
     Parameters
     ----------
-    candles : polars or pandas frame
+    candles : polars or pandas frame, or pandas Series with times
         Candles, whose closes are taken, or times in `timestamp` and values in `equity`.
     column
         Where the values are; by default `equity`, else `close`, else the only column of numbers.

@@ -61,13 +61,13 @@ def to_polars(frame: object) -> pl.DataFrame:
     Parameters
     ----------
     frame
-        A table with its times in a column `timestamp`, or in the index of a pandas frame. Times
-        without a zone are UTC.
+        A table with its times in a column `timestamp`, or in the index of a pandas frame or
+        Series; the values of one without a name are called "value". Times without a zone are UTC.
 
     Raises
     ------
     InvalidType
-        When it isn't a polars or pandas frame.
+        When it isn't a polars or pandas frame, or a pandas Series with times.
     DataError
         When it has no times.
     """
@@ -155,7 +155,19 @@ def _is_pandas(frame: object) -> bool:
     return isinstance(frame, pd.DataFrame)
 
 
+def is_timed_series(values: object) -> bool:
+    """Tell whether that is a Series of pandas with a DatetimeIndex."""
+    if "pandas" not in sys.modules:
+        return False
+    import pandas as pd
+
+    return isinstance(values, pd.Series) and isinstance(values.index, pd.DatetimeIndex)
+
+
 def _from_pandas(frame: object) -> pl.DataFrame:
+    if is_timed_series(frame):
+        column: pd.Series[Any] = frame  # type: ignore[assignment]
+        frame = column.to_frame("value" if column.name is None else str(column.name))
     if not _is_pandas(frame):
         raise InvalidType(f"a polars or pandas frame is needed, not {type(frame).__name__}")
     table: pd.DataFrame = frame  # type: ignore[assignment]

@@ -167,9 +167,9 @@ class Chart(Front):
         ----------
         name
             Of the line, for the legend.
-        values : frame or sequence of numbers
-            A frame with `timestamp` and one more column, or a number for each candle. Nulls are
-            left out.
+        values : frame, pandas Series with times, or sequence of numbers
+            A frame with `timestamp` and one more column or a Series with a DatetimeIndex, which
+            stand at their own times; or a number for each candle. Nulls are left out.
         color
             As CSS writes it, such as "#1f77b4"; by default one that fits the theme.
         """

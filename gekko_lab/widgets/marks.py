@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from gekko_lab.errors import DataError, InvalidArgument
-from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.convert import is_timed_series, to_polars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +48,7 @@ class Line:
 def read_line(
     values: object, axis: Axis, places_of_candles: Callable[[], Whole], color: str | None
 ) -> Line:
-    """Give the line that a user means: a frame with times, or a number for each candle.
+    """Give the line that a user means: values with times, or a number for each candle.
 
     Raises
     ------
@@ -71,14 +71,14 @@ def read_line(
         if numbers.size != places.size:
             raise InvalidArgument(
                 f"{numbers.size} values for {places.size} candles: give one for each, or a frame "
-                "with their times"
+                "or a pandas Series with their times"
             )
     known = np.isfinite(numbers)
     return Line(places[known], numbers[known], color)
 
 
 def _is_frame(values: object) -> bool:
-    return hasattr(values, "columns")
+    return hasattr(values, "columns") or is_timed_series(values)
 
 
 def _numbers(column: pl.Series) -> Real:

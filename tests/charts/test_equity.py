@@ -112,6 +112,7 @@ def test_pandas_frames_make_the_same_chart():
     frame = equity([100, 110, 99, 121])
     expected = equity_chart(frame).to_json()
     assert equity_chart(to_pandas(frame)).to_json() == expected
+    assert equity_chart(to_pandas(frame)["equity"]).to_json() == expected
     assert equity_chart(frame.lazy()).to_json() == expected
 
 

@@ -109,6 +109,14 @@ def test_pandas_may_keep_times_in_a_column(make_candles):
     assert_frame_equal(to_polars(to_pandas(frame).reset_index()), frame)
 
 
+def test_a_series_of_pandas_with_times_is_a_table_of_one_column(make_candles):
+    frame = make_candles(HOURS)
+    closes = to_pandas(frame)["close"]
+    assert_frame_equal(to_polars(closes), frame.select("timestamp", "close"))
+    unnamed = to_polars(closes.rename(None).tz_convert("Asia/Kolkata"))
+    assert_frame_equal(unnamed, frame.select("timestamp", value="close"))
+
+
 def test_the_frame_that_was_passed_stays_as_it_was(make_candles):
     table = to_pandas(make_candles(HOURS)).rename_axis("date")
     before = table.copy()

@@ -12,6 +12,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab.errors import DataError, InvalidArgument, InvalidRange, InvalidType, NotInLog
+from gekko_lab.frames.convert import to_pandas
 
 HOUR = 3_600_000
 
@@ -241,6 +242,18 @@ def test_lines_give_the_last_number_of_each_bar(hours, ms):
     assert longer[6][longer[0] == ms("2024-01-02")] == mean[27]
     chart.remove("SMA")
     assert [line["name"] for line in chart._content.about()["lines"]] == ["some"]
+
+
+def test_a_series_of_pandas_stands_at_its_own_times(hours):
+    chart = gekko_lab.Chart(hours)
+    closes = to_pandas(hours)["close"]
+    chart.overlay("later", closes.shift(freq="5h"))  # as long as the candles, so no place is theirs
+    chart.overlay("some", closes[::3])
+    window = chart._content.window(*chart._shown, 0)
+    columns = read({"head": window.head}, [window.numbers])
+    bars = pd.date_range(closes.index[0], closes.index[-1], freq="h")
+    np.testing.assert_array_equal(columns[6], closes.shift(freq="5h").reindex(bars).to_numpy())
+    assert columns[7][~np.isnan(columns[7])].tolist() == closes[::3].tolist()
 
 
 def test_lines_that_fit_nothing_are_refused(hours):
