@@ -21,10 +21,8 @@ from gekko_lab.feeds.played import Played
 from gekko_lab.feeds.record_arrivals import is_recording, open_recording
 from gekko_lab.feeds.record_replay import Recorded
 from gekko_lab.feeds.recorded import FrameTimeline
-from gekko_lab.feeds.tables import read_tables
-from gekko_lab.frames.resample import find_timeframe
+from gekko_lab.feeds.tables import read_tables, read_width
 from gekko_lab.market.moments import check_order, read_time
-from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.sources.log_replay import LogReplay
 from gekko_lab.sources.registry import find_source
 from gekko_lab.sources.source import REPLAY, Source
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from gekko_lab.feeds.clock import Clock
     from gekko_lab.feeds.live import Transport
     from gekko_lab.market.moments import TimeLike
+    from gekko_lab.market.timeframe import Timeframe
 
 Speed = float | Literal["max"]
 
@@ -173,7 +172,8 @@ def replay(
         Some of "trade", "candle", "order_book", "ticker"; by default those of the frames, or
         trades from the data log. "candle" of frames with trades alone builds candles.
     timeframe
-        The candles' width; by default the one that their spacing shows, or "1m".
+        The candles' width, one for all symbols; by default the one that their spacing shows, or
+        "1m" for those that are built of trades.
     since, until
         From when to when, since inclusive and until exclusive; by default everything.
     speed
@@ -234,7 +234,7 @@ def replay(
     tables = read_tables(what, None if symbols is None else read_symbols(symbols))
     found = tuple(dict.fromkeys(table.kind for table in tables))
     asked = found if kinds is None else read_kinds(kinds)
-    width = _width(tables, timeframe) if "candle" in asked else None
+    width = read_width(tables, timeframe) if "candle" in asked else None
     wanted = read_wanted(asked, "1m", speed, "1s", 1)
     timeline = _timeline(tables, asked, width)
     first, last = timeline.span_us()
@@ -266,15 +266,6 @@ def _logged(what: str | Source) -> str | Source:
     if isinstance(what, str):
         return what if what.startswith(REPLAY) else REPLAY + what
     return what if isinstance(what, LogReplay) else LogReplay(what)
-
-
-def _width(tables: Sequence[Table], timeframe: str | None) -> Timeframe:
-    if timeframe is not None:
-        return Timeframe.parse(timeframe)
-    for table in tables:
-        if table.kind == "candle" and (width := find_timeframe(table.frame)) is not None:
-            return width
-    return Timeframe.parse("1m")
 
 
 def _timeline(

@@ -10,10 +10,14 @@ import polars as pl
 from gekko_lab.errors import DataError, InvalidArgument, UnknownSymbol
 from gekko_lab.events.columns import SCHEMAS
 from gekko_lab.feeds.channel import Table
+from gekko_lab.feeds.times import closes
 from gekko_lab.frames.checks import check_candles, check_trades
 from gekko_lab.frames.convert import to_polars
+from gekko_lab.frames.resample import find_timeframe
 from gekko_lab.frames.schemas import SIDE, TIME
+from gekko_lab.frames.soundness import microseconds
 from gekko_lab.market.suggest import nearest
+from gekko_lab.market.timeframe import Timeframe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +31,9 @@ _TELLING: Final[dict[MarketKind, set[str]]] = {
     "trade": {"price", "amount"},
 }
 """The columns that a kind is known by; the first that fits."""
+
+_SURE = 8
+"""From so many candles on, what their spacing shows is their width: gaps don't hide it."""
 
 
 def read_tables(what: object, symbols: Sequence[str] | None) -> list[Table]:
@@ -53,6 +60,59 @@ def read_tables(what: object, symbols: Sequence[str] | None) -> list[Table]:
             )
         seen.add((table.kind, table.symbol))
     return tables
+
+
+def read_width(tables: Sequence[Table], timeframe: str | None) -> Timeframe:
+    """Give the width of all candles in the tables, of which each is told when it closes.
+
+    Parameters
+    ----------
+    tables
+        What is played; without candles among them "1m" is what is built.
+    timeframe
+        What a user says; by default what the spacing shows.
+
+    Raises
+    ------
+    InvalidArgument
+        When widths differ, aren't known, or the one that is said doesn't fit: such candles would
+        come before they close.
+    """
+    candles = [table for table in tables if table.kind == "candle"]
+    seen = {table.symbol: find_timeframe(table.frame) for table in candles}
+    known = [width for width in seen.values() if width is not None]
+    if timeframe is not None:
+        width = Timeframe.parse(timeframe)
+    elif len(set(map(str, known))) > 1:
+        shown = {symbol: str(width) for symbol, width in seen.items() if width is not None}
+        raise InvalidArgument(
+            f"all symbols need candles of one width, and these differ: {shown}; name it by "
+            "timeframe=… where gaps hide it, or resample"
+        )
+    elif candles and not known:
+        raise InvalidArgument(
+            "one candle doesn't tell its width, and so not when it closes: name it by timeframe=…"
+        )
+    else:
+        width = next(iter(known), Timeframe.parse("1m"))
+    for table in candles:
+        _check_width(table, width, seen[table.symbol])
+    return width
+
+
+def _check_width(table: Table, width: Timeframe, seen: Timeframe | None) -> None:
+    opens = microseconds(table.frame)
+    ends = closes(opens, width)
+    first, end = int(opens[0]) // 1000, int(ends[0]) // 1000
+    on_grid = width.milliseconds is not None or width.floor(first) == first
+    fits = on_grid and (ends[:-1] <= opens[1:]).all()
+    sure = seen if len(opens) >= _SURE else None
+    if not fits or (sure is not None and sure.next(first) != end):
+        shown = "open at other times" if seen is None else f"stand {seen} apart"
+        raise InvalidArgument(
+            f"{table.symbol}: its candles {shown}, so they aren't of timeframe={str(width)!r}; "
+            "leave it out, or resample"
+        )
 
 
 def _frames(

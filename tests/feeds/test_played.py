@@ -318,6 +318,34 @@ def test_what_can_not_be_replayed_is_refused_at_once():
         gekko_lab.replay(5, "BTC/USDT")
 
 
+def test_candles_of_several_widths_are_refused_as_some_would_come_before_they_close():
+    asked = {"since": "2024-01-01", "until": "2024-01-03"}
+    hours = gekko_lab.fetch("simulator", "BTC/USDT", "1h", **asked)
+    days = gekko_lab.fetch("simulator", "ETH/USDT", "1d", **asked)
+    with pytest.raises(InvalidArgument, match=r"one width.*'BTC/USDT': '1h', 'ETH/USDT': '1d'"):
+        gekko_lab.replay({"BTC/USDT": hours, "ETH/USDT": days})
+    for timeframe in ("1m", "1d", "7h"):
+        with pytest.raises(InvalidArgument, match=f"BTC/USDT: .*timeframe='{timeframe}'"):
+            gekko_lab.replay(hours, "BTC/USDT", timeframe=timeframe)
+    with pytest.raises(InvalidArgument, match=r"one candle doesn't tell its width.*timeframe="):
+        gekko_lab.replay(hours[:1], "BTC/USDT")
+
+
+def test_the_width_of_few_candles_may_be_told():
+    hours = gekko_lab.fetch("simulator", "BTC/USDT", "1h", since="2024-01-01", limit=9)
+    for few in (hours[:1], hours[[0, 2]], hours[[0, 2, 6]]):
+        told = list(gekko_lab.replay(few, "BTC/USDT", timeframe="1h"))
+        assert [candle.timeframe for candle in told] == ["1h"] * len(few)
+    assert len(list(gekko_lab.replay(hours, "BTC/USDT", timeframe="60m"))) == len(hours)
+    with_one = {"BTC/USDT": hours, "ETH/USDT": hours[4:5]}
+    assert {candle.timeframe for candle in gekko_lab.replay(with_one)} == {"1h"}
+
+
+def test_weeks_may_begin_on_any_day():
+    days = gekko_lab.fetch("simulator", "BTC/USDT", "1d", since="2024-01-04", limit=70)
+    assert len(list(gekko_lab.replay(days[::7], "BTC/USDT"))) == 10
+
+
 def test_an_empty_log_is_told():
     with pytest.raises(UnknownSymbol, match="holds nothing"):
         gekko_lab.replay("binance", "BTC/USDT")
