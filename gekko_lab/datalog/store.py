@@ -122,13 +122,21 @@ class Store:
         return self.journal_file.exists() or bool(self.files())
 
     def width(self) -> Timeframe | None:
-        """Give the width of candles, with the anchor that the files tell."""
+        """Give the width of candles, with the anchor that a file tells or weeks show."""
+        width = self.key.width
+        if width is None:
+            return None
         for _, file in self.files()[-1:]:
             with suppress(DamagedFile, FileNotFoundError):
-                anchor = files.read_footer(file).about.get("anchor")
-                if self.key.width is not None and anchor is not None:
-                    return dataclasses.replace(self.key.width, anchor=anchor)
-        return self.key.width
+                footer = files.read_footer(file)
+                anchor = footer.about.get("anchor")
+                if anchor is not None:
+                    return dataclasses.replace(width, anchor=anchor)
+                return _of_weeks(width, footer.first)
+        if width.unit == "w":
+            for page in self.pending().pages[:1]:
+                return _of_weeks(width, files.ends(page)[0])
+        return width
 
     def pending(self, span: Span | None = None) -> Pending:
         """Read what the journal adds to the files."""
@@ -226,6 +234,13 @@ class Store:
         """Give what `ledger` gives, for use inside of `settled`."""
         ledgers = [files.read_footer(file).ledger for _, file in self.files(span)]
         return combine([*ledgers, self.pending(Span(0, 0)).ledger]).clip(span)
+
+
+def _of_weeks(width: Timeframe, first: int) -> Timeframe:
+    """Let weeks begin on the day of a stored one, as some exchanges have their own."""
+    if width.unit != "w" or width.floor(first) == first:
+        return width
+    return dataclasses.replace(width, anchor=first % (width.milliseconds or 1))
 
 
 def is_damaged(file: Path, key: Key) -> bool:

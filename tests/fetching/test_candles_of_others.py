@@ -10,6 +10,7 @@ import pytest
 import requests
 
 import gekko_lab
+from gekko_lab import datalog
 from gekko_lab.errors import (
     GapWarning,
     HistoryUnavailable,
@@ -93,6 +94,21 @@ class TestKraken:
             pl.col("close").last(),
         )
         assert candles.select(prices).equals(expected.select(prices))
+
+    @pytest.mark.parametrize("folded", [False, True])
+    def test_the_log_knows_that_weeks_begin_on_thursday(self, kraken, market, folded):
+        _, exchange = kraken(market, NOW)
+        asked = {"since": "2024-02-06", "until": "2024-02-24"}
+        weeks = gekko_lab.fetch(exchange, "BTC/USDT", "1w", **asked)
+        assert weeks["timestamp"].dt.day().to_list() == [8, 15, 22]
+        if folded:
+            datalog.fold()
+        assert datalog.verify(repair=True).is_empty()
+        assert datalog.load(exchange, "BTC/USDT", "1w").equals(weeks)
+        assert gekko_lab.fetch(exchange, "BTC/USDT", "1w", source="log", **asked).equals(weeks)
+        replayed = f"replay:{exchange.identity}"
+        assert gekko_lab.fetch(replayed, "BTC/USDT", "1w", **asked).equals(weeks)
+        assert datalog.gaps(exchange, "BTC/USDT", "1w").is_empty()
 
 
 class Doubling(requests.Session):
