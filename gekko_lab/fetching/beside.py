@@ -9,7 +9,7 @@ from time import perf_counter, process_time
 from typing import TYPE_CHECKING, TypeVar
 
 from gekko_lab.errors import Stopped
-from gekko_lab.limits.waiting import stopped_by
+from gekko_lab.limits.waiting import GLANCE_S, stopped_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +52,7 @@ def beside(tasks: Iterable[Callable[[], Answer]], n_jobs: int) -> Iterator[Answe
                 running.add(pool.submit(context.copy().run, task))
             if not running:
                 return
-            look = None if useful == n_jobs else load.look_s
+            look = GLANCE_S if useful == n_jobs else load.look_s
             done, running = wait(running, look, FIRST_COMPLETED)
             for future in done:
                 yield future.result()

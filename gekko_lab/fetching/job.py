@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
@@ -18,7 +19,7 @@ from gekko_lab.fetching.tasks import Task, run
 from gekko_lab.fetching.watching import Step, on_step
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import REPORT, STEPS
-from gekko_lab.limits.waiting import stopped_by
+from gekko_lab.limits.waiting import GLANCE_S, stopped_by
 from gekko_lab.settings import reads_as
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Job:
         self._told_ends: Listeners[pl.DataFrame] = Listeners("a job")
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._over = threading.Event()
         self._stop = threading.Event()
         self._steps: dict[tuple[str, str, str], Step] = {}
         self._rows: dict[tuple[str, str, str], pl.DataFrame] = {}
@@ -103,7 +105,7 @@ class Job:
         with self._lock:
             if self._thread is None:
                 return "new"
-            if self._thread.is_alive():
+            if not self._over.is_set():
                 return "stopping" if self._stop.is_set() else "running"
             return "stopped" if self._is_unfinished() else "done"
 
@@ -116,9 +118,9 @@ class Job:
             When it is running.
         """
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self._thread is not None and not self._over.is_set():
                 raise InvalidArgument("the job is running: stop() it, or wait() for its end")
-            self._stop = threading.Event()
+            self._stop, self._over = threading.Event(), threading.Event()
             self._error = None
             self._thread = threading.Thread(
                 target=copy_context().run, args=(self._run,), name="gekko-lab-job", daemon=True
@@ -155,9 +157,11 @@ class Job:
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return False
-        thread.join(timeout)
-        if thread.is_alive():
-            return False
+        over, left = self._over, math.inf if timeout is None else timeout
+        while not over.wait(min(left, GLANCE_S)):
+            left -= GLANCE_S
+            if left <= 0:
+                return False
         if self._error is not None:
             raise self._error
         return True
@@ -256,6 +260,8 @@ class Job:
         except Exception as error:  # noqa: BLE001 (raised where somebody waits for the job)
             _log.error("a job ended by an error: %s", error)
             self._error = error
+        finally:
+            self._over.set()
 
     def _tell(self, step: Step) -> None:
         with self._lock:

@@ -21,6 +21,9 @@ LONGEST_WAIT_S = 120.0
 
 _WORTH_TELLING_S = 0.5  # a steady stream of requests waits for some hundredths of a second each
 
+GLANCE_S = 0.25
+"""How long to wait at once: polars lets system calls go on that Ctrl-C would end."""
+
 _LOOK_S = 0.2
 
 _log = logging.getLogger("gekko_lab")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -165,3 +168,39 @@ def test_what_makes_no_sense_is_refused_before_it_starts(asked, message):
     given = {"exchanges": "simulator", "symbols": PAIR, "timeframes": "1h", **WEEK, **asked}
     with pytest.raises(InvalidArgument, match=message):
         gekko_lab.Job(**given)
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+import gekko_lab
+gekko_lab.options.progress = "off"
+
+class Slow(gekko_lab.ExchangeSimulator):
+    exchange = "slow"
+    def paging(self, symbol, timeframe):
+        import dataclasses
+        return dataclasses.replace(super().paging(symbol, timeframe), page_size=10)
+    def candles(self, symbol, timeframe, since, until, full=False):
+        time.sleep(0.2)
+        return super().candles(symbol, timeframe, since, until, full=full)
+
+job = gekko_lab.Job(Slow(), "BTC/USDT", "1m", since="2024-01-01", until="2025-01-01")
+job.start()
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    job.wait()
+except KeyboardInterrupt:
+    print(job.state, job.stop(), job.state)
+"""
+
+
+def test_an_interrupt_ends_the_wait_and_the_job_goes_on_until_it_is_stopped(data_dir):
+    told = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env={**os.environ, "GEKKO_LAB_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert told.stdout == "running True stopped\n"
