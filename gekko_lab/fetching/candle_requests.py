@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gekko_lab.errors import InvalidArgument, LogError, SourceError
 from gekko_lab.fetching.completion import Series
-from gekko_lab.fetching.defaults import check_jobs, held_at, is_logged, resumable
+from gekko_lab.fetching.defaults import check_jobs, check_log, held_at, is_logged, resumable
 from gekko_lab.fetching.fetched import Extent, Fetched
 from gekko_lab.fetching.missing import explain, warn_of_log
 from gekko_lab.fetching.progress import Progress
@@ -46,6 +46,7 @@ def fetched(asked: Asked, shown: ProgressKind = "off", *, rows: bool = True) -> 
     if asked.columns not in ("base", "full"):
         raise InvalidArgument(f"columns={asked.columns!r}: choose 'base' or 'full'")
     check_way(asked.source)
+    check_log(asked.log)
     check_jobs(asked.n_jobs)
     exchange = held_at(asked.exchange) if asked.source == "log" else asked.exchange
     with counting() as tally:

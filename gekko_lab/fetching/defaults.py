@@ -32,6 +32,15 @@ def is_logged(source: Source, log: bool | None) -> bool:  # noqa: FBT001 (as use
     return options.log == "on" or (options.log == "auto" and source.logged)
 
 
+def check_log(log: object) -> None:
+    """Raise unless that tells whether to go through the data log."""
+    if log is not None and not isinstance(log, bool):
+        raise InvalidType(
+            f"log={log!r} is a {type(log).__name__}: give True, False or None, which leaves it to "
+            "gekko_lab.options.log"
+        )
+
+
 def origin(source: Source, live: str) -> str:
     """Give the word for where rows of a source come from.
 

@@ -14,7 +14,7 @@ from gekko_lab.errors import (
     InvalidArgument,
 )
 from gekko_lab.fetching.asked import all_asked
-from gekko_lab.fetching.defaults import check_tasks, is_logged, resumable
+from gekko_lab.fetching.defaults import check_log, check_tasks, is_logged, resumable
 from gekko_lab.fetching.missing import users_level
 from gekko_lab.fetching.progress import Board
 from gekko_lab.fetching.supply import check_way
@@ -159,6 +159,7 @@ def _check(columns: str, result: str, *, log: bool | None) -> None:
         raise InvalidArgument(f"columns={columns!r}: choose 'base' or 'full'")
     if result not in get_args(Result):
         raise InvalidArgument(f"result={result!r}: choose 'frame' or 'report'")
+    check_log(log)
     if result == "report" and log is False:
         raise InvalidArgument(
             "result='report' leaves the rows in the data log: leave log=False out"

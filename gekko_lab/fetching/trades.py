@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.fetching.asked import Asked
+from gekko_lab.fetching.defaults import check_log
 from gekko_lab.fetching.missing import tell
 from gekko_lab.fetching.supply import check_way
 from gekko_lab.fetching.tasks import Task, run
@@ -103,6 +104,7 @@ def fetch_trades(
     shown = reads_as("progress", progress)
     _check_result(result, log=log)
     check_way(source)
+    check_log(log)
     kept = True if result == "report" else log
     asked = Asked(exchange, symbol, "", since, until, limit, log=kept, source=source)
     if result == "report":

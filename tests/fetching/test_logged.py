@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import gekko_lab
 from gekko_lab import datalog
-from gekko_lab.errors import GapWarning, IncompleteData, SourceError
+from gekko_lab.errors import GapWarning, IncompleteData, InvalidType, SourceError
 from gekko_lab.fetching.completion import Series
 from gekko_lab.fetching.logged import collect_logged
 from gekko_lab.fetching.request import read_candle_request
@@ -221,3 +221,16 @@ def test_any_fetches_one_after_the_other_give_the_truth(
     finally:
         for each in (exchange, server, plain, plain_server):
             each.close()
+
+
+@pytest.mark.parametrize("log", ["off", "on", 0, 1])
+def test_log_is_true_false_or_none(log):
+    asked = {"since": "2024-01-01", "until": "2024-01-02", "log": log}
+    for ask in (
+        lambda: gekko_lab.fetch("simulator", "BTC/USDT", "1h", **asked),
+        lambda: gekko_lab.fetch_many("simulator", ["BTC/USDT"], "1h", **asked),
+        lambda: gekko_lab.fetch_trades("simulator", "BTC/USDT", **asked),
+    ):
+        with pytest.raises(InvalidType, match=rf"log={log!r} is .* give True, False or None"):
+            ask()
+    assert datalog.catalog().is_empty()
