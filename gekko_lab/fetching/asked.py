@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.market.moments import check_range
 
 if TYPE_CHECKING:
     from gekko_lab.fetching.supply import Way
@@ -69,6 +70,7 @@ def all_asked(
         The other fields of `Asked`, but for `named`.
     """
     wanted = series_of(exchanges, symbols, timeframes, kind=kind)
+    check_range(settings.get("since"), settings.get("until"))
     named = telling_names(exchange for exchange, *_ in wanted)
     return [Asked(*one, **settings, named=named[id(one[0])]) for one in wanted]
 

@@ -79,6 +79,8 @@ class Job:
     ) -> None:
         check_way(source)
         check_tasks(n_jobs)
+        if since is None:
+            raise InvalidArgument("since is missing: a job downloads a range, so say its begin")
         asked = all_asked(
             *(exchanges, symbols, timeframes),
             kind=kind,

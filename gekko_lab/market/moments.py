@@ -19,6 +19,7 @@ _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
 _NANOSECONDS = re.compile(r"[.,][0-9]{6}0*[1-9]")  # datetime drops what follows microseconds
 _LEAST_MILLISECONDS = 100_000_000_000  # 1973: smaller positive numbers are seconds
 _MOST_MONTHS = 12_000  # more would leave the calendar of datetime
+_CLOCKS = (END - 400 * DAY, END - 37 * DAY)  # so late that a span back never lies before 1970
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -89,6 +90,17 @@ def show_time(time: int) -> str:
     if time % 1000 == 0:
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time % 1000:03d}Z"
+
+
+def check_range(since: object, until: object) -> None:
+    """Raise where that is no range of times, whatever an exchange's clock shows."""
+    ends: list[int] = []
+    for name, value in (("since", since), ("until", until)):
+        if value is not None:
+            seen = {read_time(value, now=now, name=name) for now in _CLOCKS}
+            ends += seen if len(seen) == 1 else []  # a span back from now is known only there
+    if len(ends) == 2:  # noqa: PLR2004 (both)
+        check_order(*ends)
 
 
 def check_order(since: int, until: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab import datalog
-from gekko_lab.errors import InvalidArgument
+from gekko_lab.errors import InvalidArgument, InvalidRange
 from gekko_lab.server import Fault
 
 KLINES = "/api/v3/klines"
@@ -162,12 +162,21 @@ def test_a_with_block_starts_and_stops_it(binance):
         ({"kind": "trades"}, "trades have none"),
         ({"source": "disk"}, "source='disk': choose one of"),
         ({"n_jobs": 0}, "n_jobs=0"),
+        ({"since": None}, "since is missing"),
+        ({"since": "x"}, "since='x' is not a time"),
+        ({"since": "1d", "until": "?"}, "until='\\?' is not a time"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_it_starts(asked, message):
     given = {"exchanges": "simulator", "symbols": PAIR, "timeframes": "1h", **WEEK, **asked}
     with pytest.raises(InvalidArgument, match=message):
         gekko_lab.Job(**given)
+
+
+def test_a_range_that_ends_before_it_begins_is_refused_before_it_starts():
+    with pytest.raises(InvalidRange, match="must be later than since"):
+        gekko_lab.Job("simulator", PAIR, "1h", since="2024-01-01", until="2023")
+    gekko_lab.Job("simulator", PAIR, "1h", since="30d", until="2023")  # "now" is the exchange's
 
 
 INTERRUPTED = """
