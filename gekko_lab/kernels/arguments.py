@@ -25,6 +25,8 @@ class Trading(NamedTuple):
     usual_spread: float
     resting: float
     scale: float
+    farthest: float
+    most_lots: float
     orders: float
     follows: float
     most_share: float

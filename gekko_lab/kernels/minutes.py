@@ -130,7 +130,7 @@ def make(
         read(one, tables[0], volume, 40)
         for minute in range(_MINUTES):
             level[minute] = by_count[0, count[minute]]
-        _lots(lots, count, after, one, level, trading.cost)
+        _lots(lots, count, after, one, level, trading)
         _fit(open_, high, low, close, count, lots)
         for minute in range(_MINUTES):
             largest = max(largest, high[minute], lots[minute])
@@ -234,18 +234,23 @@ def _middles(
     reach: NDArray[np.float64],
     trading: Trading,
 ) -> None:
-    scale, resting = trading.scale, trading.resting
+    resting = trading.resting
     if resting > 0.0:
         for minute in range(after.size):
             grid = reach[minute] * resting
-            after[minute] = exp(np.floor(path[minute + 1] / grid + 0.5) * grid) * scale
+            after[minute] = _price(np.floor(path[minute + 1] / grid + 0.5) * grid, trading)
         grid = reach[0] * resting
-        before[0] = exp(np.floor(path[0] / grid + 0.5) * grid) * scale
+        before[0] = _price(np.floor(path[0] / grid + 0.5) * grid, trading)
     else:
         for minute in range(after.size):
-            after[minute] = exp(path[minute + 1]) * scale
-        before[0] = exp(path[0]) * scale
+            after[minute] = _price(path[minute + 1], trading)
+        before[0] = _price(path[0], trading)
     before[1:] = after[:-1]
+
+
+@compiled
+def _price(path: float, trading: Trading) -> float:
+    return exp(min(max(path, -trading.farthest), trading.farthest)) * trading.scale
 
 
 @compiled
@@ -308,12 +313,13 @@ def _lots(
     middle: NDArray[np.float64],
     noise: NDArray[np.float64],
     spread: NDArray[np.float64],
-    usual_cost: float,
+    trading: Trading,
 ) -> None:
     for minute in range(lots.size):
         now = noise[minute] - 0.5 * spread[minute]
-        usual = usual_cost / middle[minute] * exp(min(now * spread[minute], 5.0))
-        whole = np.int64(np.floor(usual * np.float64(count[minute]) + 0.5))
+        usual = trading.cost / middle[minute] * exp(min(now * spread[minute], 5.0))
+        many = min(usual * np.float64(count[minute]), trading.most_lots)
+        whole = np.int64(np.floor(many + 0.5))
         lots[minute] = max(whole, count[minute])
 
 

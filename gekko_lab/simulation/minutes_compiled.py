@@ -135,6 +135,8 @@ def _trading(market: Market) -> Trading:
         usual_spread=widest / twin.WIDER,
         resting=twin.resting(market),
         scale=market.scale,
+        farthest=twin.FARTHEST,
+        most_lots=twin.MOST_LOTS,
         orders=flow.orders,
         follows=flow.follows,
         most_share=MOST,

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 PERIODS = (2, 10, 50, 250, 1250)  # minutes
 MOST_TRADES = 20_000
+# The wildest parameters would leave 64 bits: the log of price over start, and steps of a minute.
+FARTHEST = 18.0
+MOST_LOTS = 2.0**42
 CALM = 0.2  # the mean log volatility lies below that of the mean variance
 WIDER = 2.0  # the widest spread over the usual one
 FAR = 4.0  # standard deviations, beyond which a return counts no more
@@ -136,10 +139,15 @@ def _middles(
     if resting(market) > 0.0:
         grid = reach * market.flow.resting
         start, after = _on_grid(start, grid[::MINUTES]), _on_grid(after, grid)
-    after = exact.exp(after) * market.scale
+    after = _price(after, market)
     before = np.append(0.0, after[:-1])
-    before[::MINUTES] = exact.exp(start) * market.scale
+    before[::MINUTES] = _price(start, market)
     return before, after
+
+
+def _price(value: NDArray[np.float64], market: Market) -> NDArray[np.float64]:
+    price: NDArray[np.float64] = exact.exp(np.clip(value, -FARTHEST, FARTHEST)) * market.scale
+    return price
 
 
 def _on_grid(value: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,7 +225,7 @@ def _lots(
     noise = keyed.fine(tables.NORMAL, keyed.daily(market.key("volume"), minute), 40)
     noise -= 0.5 * spread
     usual *= exact.exp(np.minimum(noise * spread, 5.0))
-    lots = np.floor(usual * count + 0.5).astype(np.int64)
+    lots = np.floor(np.minimum(usual * count, MOST_LOTS) + 0.5).astype(np.int64)
     return np.maximum(lots, count)
 
 

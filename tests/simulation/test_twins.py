@@ -20,12 +20,29 @@ from gekko_lab.simulation.tape import tape
 
 MINUTES = Timeframe.parse("1m")
 _FIRST_DAY, _LAST_DAY = GENESIS // 86_400_000, HORIZON // 86_400_000
+WILDEST = {
+    "annual_volatility": 5.0,
+    "volatility": "high",
+    "trend_strength": 1.0,
+    "shocks_per_day": 1.0,
+    "shock_size": 1.5,
+}
 CASES = [
     *((preset, {}) for preset in PRESETS),
     *((None, {"process": process}) for process in ("gbm", "garch")),
     (None, {"season": 0.0, "spread": 0.0, "shocks_per_day": 1.0}),
     ("thin", {"trades_per_minute": 0.01}),
+    (None, WILDEST),
 ]
+
+
+def test_the_wildest_markets_have_sound_candles():
+    market = gekko_lab.ExchangeSimulator(**WILDEST)
+    for symbol in ("XRP/ETH", "BTC/USDT", "LTC/EUR"):
+        asked = {"since": "2025-06-01", "until": "2025-07-01", "columns": "full"}
+        found = gekko_lab.fetch(market, symbol, "1d", **asked)
+        assert found["low"].min() > 0
+        assert (found["volume"] > 0).all()
 
 
 def both(make):
