@@ -85,8 +85,11 @@ def serve(
     hours_between
         The longest time between startTime and endTime of Binance's aggTrades; None for any.
     exact_quote_volume
-        Whether the quote volume comes from the trades, which is slower; otherwise it is about
-        volume times mean price where the market doesn't know it.
+        Whether the quote volume and what Binance's takers bought (`taker buy volume`, in base and
+        quote) are summed up from the trades, which is slower. Otherwise they are estimates from the
+        candle alone, which the served trades contradict: volume times mean price where the market
+        doesn't know the quote volume, and a part of both that follows from open, high, low and
+        close.
     refusals_before_ban
         How many answers 429 in a minute come before a ban, which only Binance pronounces.
     limit_clock

@@ -139,6 +139,10 @@ def test_candles_are_the_sum_of_streamed_trades_to_the_last_digit(world):
         assert Decimal(candle["v"]) == volume
         if candle["x"]:
             assert Decimal(candle["q"]) == cost.quantize(Decimal("1e-8"))
+        bought = [each for each in inside if not each["m"]]
+        paid = sum((Decimal(each["p"]) * Decimal(each["q"]) for each in bought), Decimal(0))
+        assert Decimal(candle["V"]) == sum((Decimal(each["q"]) for each in bought), Decimal(0))
+        assert Decimal(candle["Q"]) == paid.quantize(Decimal("1e-8"))
         if inside:
             prices = [Decimal(each["p"]) for each in inside]
             ends = (prices[0], max(prices), min(prices), prices[-1])
