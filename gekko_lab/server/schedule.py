@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 BEGINNING = 1_262_304_000_000
 """2010-01-01, the simulated market's first moment: no symbol is listed before."""
 
+ENDING = 7_258_118_400_000
+"""2200-01-01, its end: from then on every market stands still."""
+
 _STEPS = (Timeframe.parse("1d"), Timeframe.parse("1m"))
 _SECOND = Timeframe.parse("1s")  # the shortest that the protocol serves
 _FIRST_LOOK = 10 * MINUTE
@@ -36,6 +39,8 @@ _KEPT = 32
 
 class Schedule:
     """A market as it was seen at a moment: nothing before the listing, in outages, or later.
+
+    Before 2010 nothing is listed, and after the market's end, 2200 at the latest, it stands still.
 
     Attributes
     ----------
@@ -75,7 +80,7 @@ class Schedule:
 
     def span(self, symbol: str, now: int) -> Span:
         """Give the time in which the symbol can have data as of `now`, which is included."""
-        since, until = BEGINNING, now + 1
+        since, until = BEGINNING, min(now + 1, ENDING)
         if self._bounded is not None:
             bounds = self._bounded.span(symbol)
             since, until = max(since, bounds.since), min(until, bounds.until)

@@ -63,7 +63,8 @@ def serve(
         The exchange's time, milliseconds UTC, such as a `Clock`; by default one of `start` and
         `speed`. Nothing later is served, and the last candle is the one that is forming.
     start
-        When the exchange's time begins, such as "2024-01-01"; by default now.
+        When the exchange's time begins, such as "2024-01-01"; by default now. Nothing is listed
+        before 2010, and from 2200 on every market stands still.
     speed
         How many seconds of the exchange's time go by in a second. Limits, Retry-After and the
         request log stay in real time.
@@ -112,7 +113,8 @@ def serve(
     Raises
     ------
     InvalidArgument
-        When the exchange's protocol isn't known, or a clock comes with `start` or `speed`.
+        When the exchange's protocol isn't known, `start` lies before 2010 or after 2200, or a clock
+        comes with `start` or `speed`.
     OSError
         When the port is taken.
 
