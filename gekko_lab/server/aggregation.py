@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gekko_lab.market.timeframe import Timeframe
 
 _MILLISECOND = np.int64(1000)
+_TAKEN = {"taker_volume": pl.Float64(), "taker_quote_volume": pl.Float64()}
+_COLUMNS = {**CANDLES_FULL, **_TAKEN}
 
 
 def opens_of(frame: pl.DataFrame) -> NDArray[np.int64]:
@@ -23,8 +25,18 @@ def opens_of(frame: pl.DataFrame) -> NDArray[np.int64]:
     return times // _MILLISECOND
 
 
-def candles_from_trades(trades: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
-    """Give the candles of those trades; a time without trades has none."""
+def candles_from_trades(
+    trades: pl.DataFrame, timeframe: Timeframe, *, taken: bool = False
+) -> pl.DataFrame:
+    """Give the candles of those trades; a time without trades has none.
+
+    With `taken` they tell as well what buyers took, `taker_volume` and `taker_quote_volume`.
+    """
+    bought = pl.col("side") == "buy"
+    more = {
+        "taker_volume": pl.col("amount").filter(bought).sum(),
+        "taker_quote_volume": (pl.col("price") * pl.col("amount")).filter(bought).sum(),
+    }
     return _collect(
         trades,
         timeframe,
@@ -35,6 +47,24 @@ def candles_from_trades(trades: pl.DataFrame, timeframe: Timeframe) -> pl.DataFr
         volume=pl.col("amount").sum(),
         quote_volume=(pl.col("price") * pl.col("amount")).sum(),
         trade_count=pl.len(),
+        **(more if taken else {}),
+    )
+
+
+def with_sums(candles: pl.DataFrame, sums: pl.DataFrame) -> pl.DataFrame:
+    """Give the candles with what buyers took, and costs and counts where they aren't known.
+
+    `sums` are the candles of their trades, with what was taken.
+    """
+    known = ["quote_volume", "trade_count"]
+    told = sums.select("timestamp", *known, *_TAKEN)
+    return (
+        candles.join(told, on="timestamp", how="left", maintain_order="left", suffix="_told")
+        .with_columns(
+            *(pl.coalesce(name, f"{name}_told", pl.lit(0)) for name in known),
+            *(pl.col(name).fill_null(0.0) for name in _TAKEN),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in _COLUMNS.items())
     )
 
 
@@ -55,6 +85,7 @@ def join_candles(candles: pl.DataFrame, timeframe: Timeframe) -> pl.DataFrame:
         volume=pl.col("volume").sum(),
         quote_volume=_known_sum("quote_volume"),
         trade_count=_known_sum("trade_count"),
+        **{name: _known_sum(name) for name in _TAKEN if name in candles.columns},
     )
 
 
@@ -68,7 +99,11 @@ def _collect(frame: pl.DataFrame, timeframe: Timeframe, **columns: pl.Expr) -> p
         frame.with_columns(floors.cast(TIME))
         .group_by("timestamp", maintain_order=True)
         .agg(**columns)
-        .select(pl.col(name).cast(dtype) for name, dtype in CANDLES_FULL.items())
+        .select(
+            pl.col(name).cast(dtype)
+            for name, dtype in _COLUMNS.items()
+            if name == "timestamp" or name in columns
+        )
     )
 
 

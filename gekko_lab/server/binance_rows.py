@@ -29,15 +29,17 @@ def kline_rows(candles: pl.DataFrame, timeframe: Timeframe, rules: MarketRules) 
     """Give the twelve columns of each candle.
 
     Where the market doesn't tell the quote volume it is volume * (open + high + low + close) / 4,
-    and an unknown number of trades is 1 with volume, else 0. The taker's part of the volume is
-    0.5 + 0.25 * (close - open) / (high - low), rounded to the step; that of the quote volume is in
-    proportion. They depend on the candle alone, so the same candle is always the same text.
+    and an unknown number of trades is 1 with volume, else 0. Without `taker_volume` the taker's
+    part of the volume is 0.5 + 0.25 * (close - open) / (high - low), rounded to the step; that of
+    the quote volume is in proportion. They depend on the candle alone, so the same candle is always
+    the same text.
     """
     opens = opens_of(candles)
     body = candles.with_columns(
         pl.Series("opens", opens), pl.Series("closes", _closes(opens, timeframe))
     )
-    row = _kline_row(decimals(rules.tick_size), decimals(rules.step_size))
+    taken = "taker_volume" in candles.columns
+    row = _kline_row(decimals(rules.tick_size), decimals(rules.step_size), taken=taken)
     return Rows.of(opens, body.select(row)["row"])
 
 
@@ -83,7 +85,7 @@ def print_rows(trades: pl.DataFrame, rules: MarketRules) -> bytes:
 
 
 @lru_cache(maxsize=64)  # building the expression takes as long as running it
-def _kline_row(tick: int, step: int) -> pl.Expr:
+def _kline_row(tick: int, step: int, *, taken: bool) -> pl.Expr:
     cost = min(PLACES, tick + step)
     price = (pl.col("open") + pl.col("high") + pl.col("low") + pl.col("close")) / 4
     quote_volume = pl.coalesce("quote_volume", pl.col("volume") * price)
@@ -91,6 +93,8 @@ def _kline_row(tick: int, step: int) -> pl.Expr:
     width = pl.col("high") - pl.col("low")
     lean = (pl.col("close") - pl.col("open")) / width
     share = _HALF + _TILT * pl.when(width > 0).then(lean).otherwise(0.0)
+    bought = pl.col("taker_volume") if taken else pl.col("volume") * share
+    paid = pl.col("taker_quote_volume") if taken else quote_volume * share
     return pl.concat_str(
         pl.lit("["),
         pl.col("opens"),
@@ -105,8 +109,8 @@ def _kline_row(tick: int, step: int) -> pl.Expr:
         *number(quote_volume, cost, '",'),
         count,
         pl.lit(',"'),
-        *number(pl.col("volume") * share, step, '","'),
-        *number(quote_volume * share, cost, '","0"]'),
+        *number(bought, step, '","'),
+        *number(paid, cost, '","0"]'),
     ).alias("row")
 
 

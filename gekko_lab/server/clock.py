@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.market.length import read_length
 from gekko_lab.market.moments import read_time, show_time
+from gekko_lab.server.schedule import BEGINNING, ENDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,8 @@ _NANOSECONDS = 1_000_000  # in a millisecond
 class Clock:
     """A clock that can be started anywhere, sped up, stopped and set forward; it never goes back.
 
-    Calling it gives milliseconds UTC. It may be changed from any thread.
+    Calling it gives milliseconds UTC. It may be changed from any thread. It is set to nothing but
+    the time of markets, 2010 until 2200; where it runs on by itself, they stand still.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Clock:
     Raises
     ------
     InvalidArgument
-        When `start` is no time or `speed` is out of range.
+        When `start` is no time of markets or `speed` is out of range.
 
     Examples
     --------
@@ -64,7 +66,7 @@ class Clock:
         self._paused = paused
         self._since = real()  # the real moment from which it runs like this
         now = self._since // _NANOSECONDS
-        self._time = now if start is None else read_time(start, now=now, name="start")
+        self._time = now if start is None else _read_moment(start, now, "start")
         self._told = self._time
         if start is None:
             self._since -= self._since % _NANOSECONDS
@@ -118,21 +120,29 @@ class Clock:
         Raises
         ------
         InvalidArgument
-            When that goes back, or is no length.
+            When that goes back, is no length, or leads beyond 2200.
         """
         leap = read_step(length)
         with self._lock:
-            self._anchor(self._now() + leap)
+            self._leap(self._now(), leap)
 
-    def go_to(self, moment: TimeLike) -> None:
+    def go_to(self, moment: TimeLike, *, step: int | str | timedelta = 0) -> None:
         """Leap forward to a moment.
+
+        Parameters
+        ----------
+        moment
+            Where to.
+        step
+            How much farther, as `step` takes it.
 
         Raises
         ------
         InvalidArgument
-            When it is over already, or no time.
+            When it is over already, no time, or not between 2010 and 2200.
         """
-        wanted = read_time(moment, now=self._real() // _NANOSECONDS, name="time")
+        leap = read_step(step)
+        wanted = _read_moment(moment, self._real() // _NANOSECONDS, "time")
         with self._lock:
             now = self._now()
             if wanted < now:
@@ -140,7 +150,12 @@ class Clock:
                     f"time={show_time(wanted)} is over: the clock is at {show_time(now)} and never "
                     "goes back; serve anew to begin earlier"
                 )
-            self._anchor(wanted)
+            self._leap(wanted, leap)
+
+    def _leap(self, moment: int, leap: int) -> None:
+        if leap:  # a clock that has run out of the range can still be paused
+            _check_moment(moment + leap, f"step={leap} from {show_time(moment)} leads to ")
+        self._anchor(moment + leap)
 
     def _now(self) -> int:
         if not self._paused:
@@ -152,6 +167,19 @@ class Clock:
     def _anchor(self, moment: int) -> None:
         self._time = self._told = moment
         self._since = self._real()
+
+
+def _read_moment(moment: TimeLike, now: int, name: str) -> int:
+    return _check_moment(read_time(moment, now=now, name=name), f"{name}=")
+
+
+def _check_moment(moment: int, told: str) -> int:
+    if not BEGINNING <= moment <= ENDING:
+        raise InvalidArgument(
+            f"{told}{show_time(moment)}: markets have the time from {show_time(BEGINNING)} until "
+            f"{show_time(ENDING)}"
+        )
+    return moment
 
 
 def read_step(length: object) -> int:

@@ -210,11 +210,12 @@ class Control:
             raise _Refused(400, f"paused={paused!r}: send true or false")
         leap = read_step(settings.get("step", 0))
         speed = check_speed(settings.get("speed", clock.speed))
-        if "time" in settings:
-            clock.go_to(settings["time"])  # the last thing that may fail
+        if "time" in settings:  # the leap is the last thing that may fail
+            clock.go_to(settings["time"], step=leap)
+        else:
+            clock.step(leap)
         clock.speed = speed
         (clock.pause if paused else clock.resume)()
-        clock.step(leap)
         return described_clock(clock)
 
     def _describe(self, call: _Call) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from gekko_lab.errors import InvalidArgument
 from gekko_lab.server.channels import ChannelSubject
 from gekko_lab.server.dialect import Subject
+from gekko_lab.server.fault_values import check_value
 
 if TYPE_CHECKING:
     from gekko_lab.server.channels import Channel
@@ -139,11 +140,17 @@ class Fault:
     count
         After so many hits the fault is over; None for never.
     value
-        What the table says; None for the default.
+        What the table says; None for the default. Seconds are 0 to a billion, rows whole numbers
+        from 0 on, statuses 200 to 599, milliseconds whole, close codes those that may be sent.
     stream
         For faults of streams: "trades", "candles", "order_book" or "ticker", whatever the exchange
         calls them, or how the name of the stream begins behind its symbol, such as "@depth" or
         "@kline_1m", or the whole name, such as "btcusdt@trade"; None for all.
+
+    Raises
+    ------
+    InvalidArgument
+        When a setting is impossible, or the value is for that kind.
     """
 
     kind: Kind | StreamKind
@@ -173,6 +180,7 @@ class Fault:
             raise InvalidArgument(f"{self.kind!r} is no fault of streams: give `path` instead")
         if self.every < 1 or self.skip < 0 or (self.count is not None and self.count < 0):
             raise InvalidArgument("a fault needs every ≥ 1, skip ≥ 0 and count ≥ 0")
+        check_value(self.kind, self.value)
 
     @property
     def streams(self) -> bool:

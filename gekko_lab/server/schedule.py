@@ -11,7 +11,12 @@ import polars as pl
 from gekko_lab.frames.schemas import CANDLES_FULL, SIMULATED_TRADES, TIME, empty
 from gekko_lab.market.spans import Span, merge, subtract
 from gekko_lab.market.timeframe import DAY, MINUTE, Timeframe
-from gekko_lab.server.aggregation import candles_from_trades, join_candles, opens_of
+from gekko_lab.server.aggregation import (
+    candles_from_trades,
+    join_candles,
+    opens_of,
+    with_sums,
+)
 from gekko_lab.server.market import Bounded
 
 if TYPE_CHECKING:
@@ -22,6 +27,9 @@ if TYPE_CHECKING:
 BEGINNING = 1_262_304_000_000
 """2010-01-01, the simulated market's first moment: no symbol is listed before."""
 
+ENDING = 7_258_118_400_000
+"""2200-01-01, its end: from then on every market stands still."""
+
 _STEPS = (Timeframe.parse("1d"), Timeframe.parse("1m"))
 _SECOND = Timeframe.parse("1s")  # the shortest that the protocol serves
 _FIRST_LOOK = 10 * MINUTE
@@ -31,6 +39,8 @@ _KEPT = 32
 
 class Schedule:
     """A market as it was seen at a moment: nothing before the listing, in outages, or later.
+
+    Before 2010 nothing is listed, and after the market's end, 2200 at the latest, it stands still.
 
     Attributes
     ----------
@@ -46,7 +56,8 @@ class Schedule:
     outages
         Ranges (since, until) in which nothing happened, on any symbol.
     exact_quote_volume
-        Whether the market is asked for exact costs.
+        Whether candles tell what their trades add up to: exact costs, and what buyers took as
+        `taker_volume` and `taker_quote_volume`.
     """
 
     def __init__(
@@ -69,7 +80,7 @@ class Schedule:
 
     def span(self, symbol: str, now: int) -> Span:
         """Give the time in which the symbol can have data as of `now`, which is included."""
-        since, until = BEGINNING, now + 1
+        since, until = BEGINNING, min(now + 1, ENDING)
         if self._bounded is not None:
             bounds = self._bounded.span(symbol)
             since, until = max(since, bounds.since), min(until, bounds.until)
@@ -113,6 +124,8 @@ class Schedule:
             volume=0.0,
             quote_volume=0.0,
             trade_count=pl.lit(0, pl.Int64),
+            taker_volume=0.0,
+            taker_quote_volume=0.0,
         )
 
     def trades(self, symbol: str, span: Span, now: int) -> pl.DataFrame:
@@ -173,7 +186,18 @@ class Schedule:
         return found.filter(pl.col("id") < id_).tail(limit)
 
     def _ask(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
-        return self.market.candles(symbol, step, since, until, quote_volume=self._exact)
+        rows = self.market.candles(symbol, step, since, until, quote_volume=self._exact)
+        return with_sums(rows, self._sums(symbol, step, since, until)) if self._exact else rows
+
+    def _sums(self, symbol: str, step: Timeframe, since: int, until: int) -> pl.DataFrame:
+        """Give the candles of the trades alone; the trades of a day are had at a time."""
+        parts = [
+            candles_from_trades(
+                self.market.trades(symbol, start, min(start + DAY, until)), step, taken=True
+            )
+            for start in range(since, until, DAY)
+        ]
+        return join_candles(pl.concat(parts), step)
 
     def _prints(self, symbol: str, span: Span) -> pl.DataFrame:
         """Give the trades in a span; those of the minute that is forming are made once."""
@@ -194,7 +218,8 @@ class Schedule:
         if span.since >= span.until:
             return []
         if not steps:
-            return [(None, candles_from_trades(self._prints(symbol, span), _SECOND))]
+            trades = self._prints(symbol, span)
+            return [(None, candles_from_trades(trades, _SECOND, taken=self._exact))]
         step, *finer = steps
         first, last = step.ceil(span.since), step.floor(span.until)
         if first > last:  # within one candle

@@ -63,7 +63,8 @@ def serve(
         The exchange's time, milliseconds UTC, such as a `Clock`; by default one of `start` and
         `speed`. Nothing later is served, and the last candle is the one that is forming.
     start
-        When the exchange's time begins, such as "2024-01-01"; by default now.
+        When the exchange's time begins, such as "2024-01-01"; by default now. Nothing is listed
+        before 2010, and from 2200 on every market stands still.
     speed
         How many seconds of the exchange's time go by in a second. Limits, Retry-After and the
         request log stay in real time.
@@ -85,8 +86,11 @@ def serve(
     hours_between
         The longest time between startTime and endTime of Binance's aggTrades; None for any.
     exact_quote_volume
-        Whether the quote volume comes from the trades, which is slower; otherwise it is about
-        volume times mean price where the market doesn't know it.
+        Whether the quote volume and what Binance's takers bought (`taker buy volume`, in base and
+        quote) are summed up from the trades, which is slower. Otherwise they are estimates from the
+        candle alone, which the served trades contradict: volume times mean price where the market
+        doesn't know the quote volume, and a part of both that follows from open, high, low and
+        close.
     refusals_before_ban
         How many answers 429 in a minute come before a ban, which only Binance pronounces.
     limit_clock
@@ -109,7 +113,8 @@ def serve(
     Raises
     ------
     InvalidArgument
-        When the exchange's protocol isn't known, or a clock comes with `start` or `speed`.
+        When the exchange's protocol isn't known, `start` lies before 2010 or after 2200, or a clock
+        comes with `start` or `speed`.
     OSError
         When the port is taken.
 

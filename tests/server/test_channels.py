@@ -15,6 +15,7 @@ from gekko_lab.server.binance import BinanceSpot
 from gekko_lab.server.books import Books, latest_update
 from gekko_lab.server.schedule import Schedule
 from gekko_lab.server.stream_names import StreamNames
+from gekko_lab.simulation import HORIZON
 
 MINUTE = 60_000
 START = 1_704_067_200_000
@@ -139,6 +140,10 @@ def test_candles_are_the_sum_of_streamed_trades_to_the_last_digit(world):
         assert Decimal(candle["v"]) == volume
         if candle["x"]:
             assert Decimal(candle["q"]) == cost.quantize(Decimal("1e-8"))
+        bought = [each for each in inside if not each["m"]]
+        paid = sum((Decimal(each["p"]) * Decimal(each["q"]) for each in bought), Decimal(0))
+        assert Decimal(candle["V"]) == sum((Decimal(each["q"]) for each in bought), Decimal(0))
+        assert Decimal(candle["Q"]) == paid.quantize(Decimal("1e-8"))
         if inside:
             prices = [Decimal(each["p"]) for each in inside]
             ends = (prices[0], max(prices), min(prices), prices[-1])
@@ -211,6 +216,15 @@ def test_a_local_book_is_that_of_rest_at_every_update(world, pace, into):
         apply(local, each)
         assert local == book_at(world, "BTC/USDT", each["u"])
     assert len(news) > 20
+
+
+@pytest.mark.parametrize("name", [*NAMES, "btcusdt@depth5", "btcusdt@ticker"])
+def test_streams_end_with_the_market_and_go_on_without_an_error(world, name):
+    told = world.told(name, HORIZON - 5_000, HORIZON, HORIZON + 3_000, HORIZON + 2 * MINUTE)
+    moments = [time for time, _ in told]
+    assert HORIZON - 5_000 < moments[0] <= HORIZON
+    assert moments == sorted(moments)
+    assert moments[-1] <= HORIZON or name == "btcusdt@ticker"  # whose day moves on
 
 
 def test_changes_of_a_second_end_on_whole_seconds(world):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.server import Clock, serve
+from gekko_lab.simulation import GENESIS, HORIZON
 
 START = 1_704_067_200_000  # 2024-01-01
 SECOND = 1_000_000_000
@@ -59,6 +60,28 @@ def test_it_stands_steps_and_goes_on(real):
     real.now += SECOND
     assert (clock(), clock.paused) == (START + 3000, True)
     assert repr(clock) == "<Clock 2024-01-01T00:00:03Z paused>"
+
+
+@pytest.mark.parametrize("moment", ["2009-12-31T23:59Z", "2200-01-01T00:01Z", 10**14])
+def test_it_is_set_to_the_time_of_markets_alone(market, moment):
+    told = "markets have the time from 2010-01-01 until 2200-01-01"
+    with pytest.raises(InvalidArgument, match=f"start=.*: {told}"):
+        Clock(moment)
+    with pytest.raises(InvalidArgument, match=f"start=.*: {told}"):
+        serve(market, start=moment)
+    clock = Clock(START, paused=True)
+    with pytest.raises(InvalidArgument, match=f"time=.*: {told}"):
+        clock.go_to(moment)
+    assert clock() == START
+
+
+def test_it_reaches_both_ends_of_the_market():
+    clock = Clock(GENESIS, paused=True)
+    clock.step(HORIZON - GENESIS)
+    with pytest.raises(InvalidArgument, match="step=1 from 2200-01-01 leads to 2200"):
+        clock.step(1)
+    clock.step(0)
+    assert clock() == HORIZON
 
 
 def test_it_never_goes_back(real):

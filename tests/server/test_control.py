@@ -10,7 +10,7 @@ import requests
 
 from gekko_lab.server import Clock, serve
 from gekko_lab.server.request_log import RequestLog
-from gekko_lab.simulation import Parameters, SimulatedMarket
+from gekko_lab.simulation import HORIZON, Parameters, SimulatedMarket
 
 PAGE = "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=10"
 START = 1_704_153_600_000  # 2024-01-02
@@ -128,6 +128,14 @@ def test_faults_are_committed_counted_and_removed(paused, call):
         ({"kind": "delay", "path": "klines"}, "path='klines' is neither"),
         ({"kind": ["delay"]}, "is no fault"),
         ({}, "kind=None is no fault"),
+        (
+            {"kind": "drop_rows", "value": -3},
+            "value=-3 is impossible for 'drop_rows'",
+        ),
+        ({"kind": "status", "value": 1000}, "give an HTTP status, 200 to 599"),
+        ({"kind": "rate_limited", "value": -5}, "give seconds, 0 to 1000000000"),
+        ({"kind": "delay", "value": "1"}, "Expected `float | null`, got `str`"),
+        ([{"kind": "delay"}, {"kind": "delay", "value": -1}], "give seconds, 0 to"),
         ([{"kind": "delay"}, 5], "send a fault such as"),
         ([{"kind": "delay"}, {"kind": "oops"}], "kind='oops' is no fault"),
     ],
@@ -175,6 +183,11 @@ def test_the_clock_is_told_paused_sped_up_and_set_forward(paused, call):
         ({"step": 1.5}, "step=1.5: give text"),
         ({"time": "2024-01-01"}, "is over"),
         ({"time": "2024-01-01", "speed": 5}, "is over"),
+        ({"time": "2200-01-01T00:01Z"}, "time=2200-01-01T00:01Z: markets have the time from 2010"),
+        ({"time": "2300", "speed": 5}, "from 2010-01-01 until 2200-01-01"),
+        ({"step": 6 * 10**12}, "leads to 2214-02-19T10:40Z: markets have the time from 2010-01"),
+        ({"step": 10**15, "paused": False}, "from 2010-01-01 until 2200-01-01"),
+        ({"time": "2199-12-31T23:59Z", "step": "2m"}, "leads to 2200-01-01T00:01Z"),
         ({"pause": True}, "'pause' isn't known here: choose among paused, speed, step, time"),
         ([], "send an object"),
     ],
@@ -185,6 +198,20 @@ def test_wrong_settings_leave_the_clock_as_it_is(paused, call, content, told):
     assert status == 400
     assert told in answer["error"]
     assert call(paused, "GET", "clock") == before
+
+
+def test_a_clock_that_ran_beyond_the_market_can_be_paused(market, call):
+    with serve(market, clock=Clock("2199-12-31T23:59:59Z", speed=1_000_000)) as server:
+        while server.clock() <= HORIZON:
+            pass
+        status, told = call(server, "POST", "clock", {"paused": True})
+        assert (status, told["paused"]) == (200, True)
+        assert told["time"] > HORIZON
+
+
+def test_time_and_step_add_up(paused, call):
+    wanted = {"time": "2199-12-31T23:59Z", "step": "1m"}
+    assert call(paused, "POST", "clock", wanted)[1]["time"] == HORIZON
 
 
 def test_a_clock_of_the_serving_program_is_only_told(server, call, clock):

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import re
 import time
 from typing import get_args
 
 import pytest
 import requests
 
-from gekko_lab.errors import InvalidArgument
+from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.server import Fault
+from gekko_lab.server.fault_reading import parse_fault
 from gekko_lab.server.faults import Kind
 
 MINUTE = 60_000
 PAGE = {"symbol": "BTCUSDT", "interval": "1m", "limit": 200}
 RESET = requests.ConnectionError
+PATHS = {
+    "binance": [
+        *("/api/v3/klines?symbol=BTCUSDT&interval=1m", "/api/v3/aggTrades?symbol=BTCUSDT"),
+        *("/api/v3/time", "/api/v3/depth?symbol=BTCUSDT"),
+    ],
+    "coinbaseexchange": [
+        *("/products/BTC-USDT/candles?granularity=60", "/products/BTC-USDT/trades"),
+        *("/time", "/products/BTC-USDT/book"),
+    ],
+    "kraken": [
+        *("/0/public/OHLC?pair=XBTUSDT", "/0/public/Trades?pair=XBTUSDT"),
+        *("/0/public/Time", "/0/public/Depth?pair=XBTUSDT"),
+    ],
+}
 
 
 @pytest.fixture
@@ -222,6 +240,61 @@ def test_an_unknown_fault_is_refused():
         Fault("flood")
     with pytest.raises(InvalidArgument, match="every"):
         Fault("reset", every=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "possible"),
+    [
+        *[(kind, -3, "rows, 0 to") for kind in ("drop_rows", "short_page", "double_rows")],
+        *[("nan_rows", rows, "a whole number of rows, 0 to") for rows in (-1, 2.5, math.inf)],
+        *[
+            ("status", status, "an HTTP status, 200 to 599")
+            for status in (math.nan, 99, 1000, 451.5)
+        ],
+        *[(kind, 101, "an HTTP status, 200 to 599") for kind in ("status_html", "status_empty")],
+        *[(kind, -5, "seconds, 0 to") for kind in ("rate_limited", "banned", "delay", "hang")],
+        *[(kind, math.nan, "seconds, 0 to") for kind in ("slow_body", "stream_silence")],
+        *[(kind, math.inf, "seconds, 0 to") for kind in ("stream_shutdown", "stream_restart")],
+        *[("rate_limited", 1e300, "seconds, 0 to"), ("shift_rows", 1e15, "whole milliseconds, -1")],
+        *[
+            ("clock_skew", 0.5, "whole milliseconds"),
+            ("stream_close", 1006, "1000 to 1003 or 1007"),
+        ],
+    ],
+)
+def test_impossible_values_are_refused_when_a_fault_is_made(kind, value, possible):
+    shown = re.escape(f"value={value:.16g}")
+    told = f"{shown} is impossible for '{kind}': give .*{possible}"
+    with pytest.raises(InvalidArgument, match=told):
+        Fault(kind, value=value)
+    with pytest.raises(InvalidArgument, match=told):
+        parse_fault(f"{kind}:*:value={value}")
+
+
+@pytest.mark.parametrize("value", ["5", True, [5]])
+def test_values_are_numbers(value):
+    with pytest.raises(InvalidType, match="give a number"):
+        Fault("delay", value=value)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("rate_limited", "banned", "status", "status_html", "status_empty", "drop_rows"),
+        *("short_page", "double_rows", "shift_rows", "nan_rows", "clock_skew"),
+    ],
+)
+@pytest.mark.parametrize("exchange", ["binance", "coinbaseexchange", "kraken"])
+def test_the_most_and_the_least_of_a_value_break_no_answer(served_as, ask, exchange, kind):
+    server = served_as(exchange)
+    for value in (-(10**12), -1, 0, 200, 204, 304, 418, 599, 10**9, 10**12):
+        with contextlib.suppress(InvalidArgument):
+            server.faults.clear()
+            server.faults.add(Fault(kind, path=None, value=value))
+            for path in PATHS[exchange]:
+                answer = ask(server, path)
+                assert "got itself in trouble" not in answer.text
+                assert int(answer.headers.get("Retry-After", 0)) >= 0
 
 
 def test_every_kind_of_fault_is_documented():

@@ -19,9 +19,10 @@ from gekko_lab.server.books import end_of, latest_update
 from gekko_lab.server.dialects import dialect_of
 from gekko_lab.server.schedule import Schedule
 from gekko_lab.simulation import Parameters, SimulatedMarket
-from gekko_lab.simulation.parameters import CURRENCIES
+from gekko_lab.simulation.parameters import CURRENCIES, GENESIS, HORIZON
 
 DAY = 86_400_000
+HOUR = 3_600_000
 NOW = 1_709_251_230_250  # 2024-03-01T00:00:30.250
 STEP_END = 1_709_251_230_199  # the last 100 ms that are over then
 EXCHANGES = ["binance", "coinbaseexchange", "kraken"]
@@ -482,3 +483,52 @@ def test_no_answer_knows_what_comes(served, simulated, served_as, ccxt_for, hand
         for method in ("fetch_order_book", "fetch_ticker", "fetch_trades"):
             short, long = (getattr(client, method)(symbol) for client in clients)
             assert short == long
+
+
+PATHS = {
+    "binance": [
+        *("/api/v3/depth?symbol=BTCUSDT", "/api/v3/ticker/bookTicker?symbol=BTCUSDT"),
+        *("/api/v3/ticker/24hr?symbol=BTCUSDT", "/api/v3/ticker/24hr", "/api/v3/ticker/price"),
+        *("/api/v3/avgPrice?symbol=BTCUSDT", "/api/v3/trades?symbol=BTCUSDT"),
+        *("/api/v3/klines?symbol=BTCUSDT&interval=1w", "/api/v3/aggTrades?symbol=BTCUSDT"),
+    ],
+    "coinbaseexchange": [
+        *("/products/BTC-USDT/book?level=2", "/products/BTC-USDT/ticker"),
+        *("/products/BTC-USDT/stats", "/products/BTC-USDT/trades"),
+        *("/products/BTC-USDT/candles?granularity=60", "/products/spark-lines"),
+    ],
+    "kraken": [
+        *("/0/public/Depth?pair=XBTUSDT", "/0/public/Ticker?pair=XBTUSDT", "/0/public/Ticker"),
+        *("/0/public/Spread?pair=XBTUSDT", "/0/public/Trades?pair=XBTUSDT"),
+        "/0/public/OHLC?pair=XBTUSDT",
+    ],
+}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("later", [0, 120_000, 12 * DAY])
+def test_after_its_end_the_market_stands_still(served, hand, ask, exchange, later):
+    hand.now = HORIZON - 1
+    server, client = served(exchange)
+    book = client.fetch_order_book("BTC/USDT", 20)
+    (last,) = client.fetch_trades("BTC/USDT")[-1:]
+    hand.now = HORIZON + later
+    for path in PATHS[exchange]:
+        answer = ask(server, path)
+        assert answer.status_code == 200, (path, answer.text)
+        assert exchange != "kraken" or answer.json()["error"] == []
+    after = client.fetch_order_book("BTC/USDT", 20)
+    assert [[level[:2] for level in after[side]] for side in ("bids", "asks")] == [
+        [level[:2] for level in book[side]] for side in ("bids", "asks")
+    ]
+    assert later > DAY or client.fetch_ticker("BTC/USDT")["last"] == last["price"]
+    assert client.fetch_trades("BTC/USDT")[-1] == last
+    assert client.fetch_ohlcv("BTC/USDT", "1m", HORIZON - HOUR)[-1][0] == HORIZON - 60_000
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_before_its_beginning_the_market_has_nothing(served, hand, ask, exchange):
+    hand.now = GENESIS - 5 * DAY
+    server, _ = served(exchange)
+    codes = {path: ask(server, path).status_code for path in PATHS[exchange]}
+    assert {code for code in codes.values() if code >= 500} == set(), codes

@@ -8,11 +8,12 @@ import orjson
 import polars as pl
 import pytest
 
-from gekko_lab.frames.schemas import SIMULATED_TRADES, TIME
+from gekko_lab.frames.schemas import CANDLES, SIMULATED_TRADES, TIME
+from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.server import FrameMarket
 from gekko_lab.server.binance import BinanceSpot
 from gekko_lab.server.schedule import Schedule
-from gekko_lab.simulation import Parameters, SimulatedMarket
+from gekko_lab.simulation import Parameters, RecordedMarket, SimulatedMarket
 
 SECOND = 1000
 MINUTE = 60_000
@@ -24,16 +25,10 @@ LISTED = START + DAY - 17 * MINUTE - 11_111
 WIDTHS = {"1s": SECOND, "1m": MINUTE, "5m": 5 * MINUTE, "1h": 60 * MINUTE, "1d": DAY, "1w": 7 * DAY}
 
 
-@pytest.fixture(scope="module")
-def ask():
-    schedule = Schedule(
-        SimulatedMarket(Parameters(seed=7)),
-        listed_since={"BTC/USDT": LISTED},
-        outages=[OUTAGE],
-        exact_quote_volume=True,
-    )
+def asking(market, schedule, *, now=NOW):
+    """Ask Binance's dialect of a market, at a moment."""
     dialect = BinanceSpot(
-        SimulatedMarket(Parameters(seed=7)).rules,
+        market.rules,
         schedule,
         halted=(),
         page_limit=100_000,
@@ -43,11 +38,22 @@ def ask():
 
     def answer(path, **query):
         pairs = [("symbol", "BTCUSDT"), *((key, str(value)) for key, value in query.items())]
-        got = dialect.answer("GET", f"/api/v3/{path}", pairs, query.pop("now", NOW))
+        got = dialect.answer("GET", f"/api/v3/{path}", pairs, now)
         assert got.status == 200, got.body
         return orjson.loads(got.body)
 
     return answer
+
+
+@pytest.fixture(scope="module")
+def ask():
+    schedule = Schedule(
+        SimulatedMarket(Parameters(seed=7)),
+        listed_since={"BTC/USDT": LISTED},
+        outages=[OUTAGE],
+        exact_quote_volume=True,
+    )
+    return asking(schedule.market, schedule)
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +70,14 @@ def joined(trades, width, anchor=0):
     for trade in trades:
         price, amount = Decimal(trade["p"]), Decimal(trade["q"])
         key = trade["T"] - (trade["T"] - anchor) % width
-        row = candles.setdefault(key, [price, price, price, price, Decimal(0), Decimal(0), 0])
+        row = candles.setdefault(key, [price, price, price, price, *[Decimal(0)] * 4, 0])
         row[1], row[2], row[3] = max(row[1], price), min(row[2], price), price
         row[4] += amount
         row[5] += price * amount
-        row[6] += 1
+        if not trade["m"]:  # the buyer was the taker
+            row[6] += amount
+            row[7] += price * amount
+        row[8] += 1
     return candles
 
 
@@ -76,8 +85,9 @@ def joined(trades, width, anchor=0):
 def test_klines_are_the_sum_of_trades(ask, trades, name):
     got = ask("klines", interval=name, startTime=0, limit=100_000)
     expected = joined(trades, WIDTHS[name], anchor=START)
-    traded = {row[0]: [*map(Decimal, row[1:6]), Decimal(row[7]), row[8]] for row in got if row[8]}
-    assert traded == expected
+    numbers = {row[0]: [*row[1:6], row[7], *row[9:11]] for row in got if row[8]}
+    counts = {row[0]: row[8] for row in got if row[8]}
+    assert {key: [*map(Decimal, row), counts[key]] for key, row in numbers.items()} == expected
     assert all(row[6] == row[0] + WIDTHS[name] - 1 for row in got)
     assert all(Decimal(row[9]) <= Decimal(row[5]) for row in got)
     assert all(Decimal(row[10]) <= Decimal(row[7]) for row in got)
@@ -135,3 +145,17 @@ def test_a_thin_minute_without_a_trade_stays_at_the_last_price():
     pairs = [("symbol", "BTCUSDT"), ("fromId", "2")]
     rows = orjson.loads(dialect.answer("GET", "/api/v3/aggTrades", pairs, START + DAY).body)
     assert [row["a"] for row in rows] == [2, 5]
+
+
+@pytest.mark.parametrize("kind", [FrameMarket, RecordedMarket])
+def test_given_candles_are_told_with_the_sums_of_their_trades(simulated, kind):
+    given = simulated.candles("BTC/USDT", Timeframe.parse("1m"), START, START + 60 * MINUTE)
+    frames = {"BTC/USDT": given.select(list(CANDLES))}
+    market = kind(frames, simulated.rules) if kind is FrameMarket else kind(frames)
+    ask = asking(market, Schedule(market, exact_quote_volume=True), now=START + 55 * MINUTE + 9)
+    trades = ask("aggTrades", startTime=START, limit=100_000)
+    hour, *_ = joined(trades, 60 * MINUTE).values()
+    rows = [ask("klines", interval=width, startTime=START) for width in ("1m", "1h")]
+    for column, total in ((7, hour[5]), (9, hour[6]), (10, hour[7])):
+        assert sum(Decimal(row[column]) for row in rows[0]) == total.quantize(Decimal("1e-8"))
+        assert Decimal(rows[1][0][column]) == total.quantize(Decimal("1e-8"))
