@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,16 @@ import ipywidgets
 import polars as pl
 
 from gekko_lab.errors import NotInLog
+from gekko_lab.feeds.delivery import ENDS
+from gekko_lab.feeds.record_spec import is_live
 from gekko_lab.feeds.recorder import Recorder, record
 from gekko_lab.feeds.streaming import stream
 from gekko_lab.fetching.asked import Asked
 from gekko_lab.fetching.candle_requests import fetched
 from gekko_lab.frames.convert import to_frame
+from gekko_lab.frames.schemas import CANDLES
+from gekko_lab.market.moments import read_time
+from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.panels import pictures
 from gekko_lab.panels.badges import badge_of
 from gekko_lab.panels.charted import ChartPanel
@@ -27,9 +33,10 @@ from gekko_lab.settings import options
 from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
+    from gekko_lab.events.types import Gap
     from gekko_lab.feeds.feed import Feed
     from gekko_lab.feeds.health import Health
     from gekko_lab.feeds.live import Transport
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     from gekko_lab.sources.source import Source
 
 _EVERY_S = 0.25
-_HISTORY, _AGAIN = 300, 3
+_HISTORY = 300
 _KINDS = ("trade", "candle", "order_book")
 
 
@@ -101,6 +108,14 @@ def monitor(
     return MonitorPanel(exchange, feed, timeframe, since, code).start()
 
 
+def _history_ends(source: Source, width: Timeframe, since: TimeLike | None) -> datetime | None:
+    """Tell until when candles had closed as the feed begins; None for now."""
+    if since is None:
+        return None
+    opened = width.floor(read_time(since, now=source.now()))
+    return datetime.fromtimestamp(opened / 1000, UTC)
+
+
 class MonitorPanel(ChartPanel):
     """Markets as they happen; see `monitor`.
 
@@ -138,7 +153,9 @@ class MonitorPanel(ChartPanel):
         super().__init__()
         self.feed = feed
         self.recorder: Recorder | None = None
-        self._exchange, self._timeframe, self._since = exchange, timeframe, since
+        self._exchange, self._timeframe = exchange, timeframe
+        self._source = find_source(exchange)
+        self._ends = _history_ends(self._source, Timeframe.parse(timeframe), since)
         self._using = threading.RLock()
         self._forming = {symbol: Forming(timeframe) for symbol in feed.symbols}
         self._made = code
@@ -162,12 +179,15 @@ class MonitorPanel(ChartPanel):
         self._wire(self._controls["stop"], self.stop)
         self._newest: dict[str, pl.DataFrame] = {}
         self._books: dict[str, pl.DataFrame] = {}
+        feed.on("candles", lambda rows: self._guard(lambda: self._take_closed(rows)))
         feed.on("trades", lambda rows: self._guard(lambda: self._hear(rows)))
         feed.on("order_books", lambda rows: self._guard(lambda: self._note(rows)))
         beside = ipywidgets.HBox([self._tape, self._ladder])
         beside.add_class("gl-beside")
         self._lay_out(tuple(self._controls.values()), self.chart, self._health, beside)
-        self._header.badge = badge_of(find_source(exchange))
+        if is_live(self._source):
+            feed.on("gap", lambda gap: self._guard(lambda: self._mend(gap)))
+        self._header.badge = badge_of(self._source)
         self._write_code()
 
     @property
@@ -190,6 +210,9 @@ class MonitorPanel(ChartPanel):
 
     def start(self) -> MonitorPanel:
         """Begin, or begin anew after `stop`."""
+        if self.feed.state in {"new", *ENDS}:
+            with self._using:
+                self._forming = {symbol: Forming(self._timeframe) for symbol in self._forming}
         self._do("history", self._past, self._take_past)
         self.feed.start()
         self._ticker.start()
@@ -235,13 +258,34 @@ class MonitorPanel(ChartPanel):
             with self._using:
                 self._newest[str(symbol)] = newest(self._newest.get(str(symbol)), rows)
                 forming = self._forming[str(symbol)]
-                before = forming.begun
-                changed = forming.add(rows)
-                if forming is self._shown():
-                    self.chart.update(changed)
-            if before == 1 and forming.begun > 1:
-                # The first candle was joined while it was forming; now its whole can be had.
-                self._do(f"mend {symbol}", partial(self._whole, str(symbol)), self._take_past)
+                joined = None if forming.joined else self.feed.joined(str(symbol), frame="polars")
+                if joined is not None:
+                    forming.join(joined)
+                self._grow(forming, partial(forming.add, rows))
+
+    def _take_closed(self, candles: pl.DataFrame) -> None:
+        """Let candles be as the feed tells them once they have closed."""
+        for (symbol,), rows in candles.partition_by("symbol", as_dict=True).items():
+            with self._using:
+                forming = self._forming[str(symbol)]
+                self._grow(forming, partial(forming.close, rows.select(CANDLES.names())))
+
+    def _grow(self, forming: Forming, change: Callable[[], pl.DataFrame]) -> None:
+        """Change candles, and show what changed; the caller holds the lock."""
+        newest: Any = forming.candles["timestamp"].last()
+        changed = change()
+        if forming is not self._shown() or changed.is_empty():
+            return
+        first: Any = changed["timestamp"].first()
+        if newest is None or first < newest:
+            self._show(forming.candles, self._timeframe)
+        else:
+            self.chart.update(changed)
+
+    def _mend(self, gap: Gap) -> None:
+        """Fetch the candles that a live feed could not make."""
+        if gap.subject in {"candle", "event"}:
+            self._do("history", self._past, self._take_past)
 
     def _note(self, books: pl.DataFrame) -> None:
         """Keep the newest order book of each market."""
@@ -250,26 +294,16 @@ class MonitorPanel(ChartPanel):
 
     def _past(self) -> dict[str, pl.DataFrame]:
         """Fetch what came before, of all markets."""
-        found = {}
+        found: dict[str, pl.DataFrame] = {}
+        if self._ends is None and not (self._source.foresees or is_live(self._source)):
+            return found  # it begins with all that there is
         for symbol in self._forming:
-            asked = Asked(
-                self._exchange, symbol, self._timeframe, until=self._since, limit=_HISTORY
-            )
+            asked = Asked(self._exchange, symbol, self._timeframe, until=self._ends, limit=_HISTORY)
             try:
                 found[symbol] = fetched(asked).frame
             except NotInLog:  # what is replayed may have been recorded as trades alone
                 continue
         return found
-
-    def _whole(self, symbol: str) -> dict[str, pl.DataFrame]:
-        with self._using:
-            times = self._forming[symbol].candles["timestamp"]
-        until: Any = times.last()
-        asked = Asked(self._exchange, symbol, self._timeframe, until=until, limit=_AGAIN)
-        try:
-            return {symbol: fetched(asked).frame}
-        except NotInLog:
-            return {}
 
     def _take_past(self, found: dict[str, pl.DataFrame]) -> None:
         with self._using:
@@ -320,7 +354,7 @@ class MonitorPanel(ChartPanel):
                 f"{self._shown().candles.height:,} rows",
                 f"{health.gaps:,} gaps",
             ]
-        if health.state in {"stopped", "ended", "failed"}:
+        if health.state in ENDS:
             self._ticker.stop()
 
     def _write_code(self) -> None:

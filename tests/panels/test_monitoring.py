@@ -146,6 +146,24 @@ def test_a_live_exchange_is_shown_with_its_latency(monitor, market):
         source.close()
 
 
+def test_a_live_candle_holds_the_trades_from_its_begin(monitor, market):
+    with served(market, 20) as (server, _):
+        source = gekko_lab.CcxtMarketData(
+            "binance", config={**server.ccxt_config(), "enableRateLimit": False}
+        )
+        panel = monitor(source, "BTC/USDT", "1h")
+        until(lambda: "BTC/USDT" in panel._newest and panel.frame.height > 100)
+        panel.stop()
+        panel.feed.wait()
+        newest = panel._newest["BTC/USDT"].tail(1)
+        opened = newest["timestamp"].dt.truncate("1h").dt.epoch("ms").item()
+        trades = market.trades("BTC/USDT", opened, newest["timestamp"].dt.epoch("ms").item() + 1)
+        told = trades.filter(trades["id"] <= int(newest["id"].item()))
+        assert panel.frame[-1:].equals(gekko_lab.candles_from_trades(told, "1h"))
+        panel.close()
+        source.close()
+
+
 def test_a_stream_that_can_not_be_is_refused_at_once():
     with pytest.raises(InvalidArgument):
         gekko_lab.monitor("simulator", [])
@@ -157,8 +175,89 @@ def test_a_candle_that_was_joined_late_is_made_whole():
     trades = gekko_lab.fetch_trades("simulator", "BTC/USDT", **minutes)
     whole = gekko_lab.fetch("simulator", "BTC/USDT", "1m", **minutes)
     forming.add(trades.filter(trades["timestamp"].dt.second() >= 30)[:5])
+    assert forming.candles.is_empty()
     forming.add(trades.filter(trades["timestamp"].dt.minute() >= 1))
     assert not forming.candles.equals(whole)
+    assert forming.candles.equals(whole[1:])
     forming.put(whole.head(1))
     assert forming.candles.equals(whole)
-    assert forming.begun == 3
+
+
+def test_an_open_candle_goes_on_from_what_it_was():
+    forming = Forming("1m")
+    minutes = {"since": "2024-01-01T00:00", "until": "2024-01-01T00:03"}
+    trades = gekko_lab.fetch_trades("simulator", "BTC/USDT", **minutes)
+    whole = gekko_lab.fetch("simulator", "BTC/USDT", "1m", **minutes)
+    late = trades["timestamp"].dt.strftime("%M:%S") >= "00:30"
+    forming.join(gekko_lab.candles_from_trades(trades.filter(~late), "1m"))
+    for part in trades.filter(late).iter_slices(3):
+        forming.add(part)
+    assert forming.candles.equals(whole)
+
+
+def test_what_closed_is_not_changed_by_trades_that_come_late():
+    forming = Forming("1m")
+    minutes = {"since": "2024-01-01T00:00", "until": "2024-01-01T00:03"}
+    trades = gekko_lab.fetch_trades("simulator", "BTC/USDT", **minutes)
+    whole = gekko_lab.fetch("simulator", "BTC/USDT", "1m", **minutes)
+    assert forming.close(whole[:2]).equals(whole[:2])
+    forming.join(whole[:0])
+    assert forming.add(trades[5:]).equals(whole[2:])
+    assert forming.candles.equals(whole)
+    assert forming.close(whole[1:]).is_empty()
+
+
+HALF = {"since": "2024-01-01T00:00:30", "until": "2024-01-01T00:10:30"}
+
+
+@pytest.mark.parametrize("speed", ["max", 6000])
+def test_candles_are_whole_that_had_begun_before_the_feed(monitor, speed):
+    panel = monitor("simulator", "BTC/USDT", "1m", **HALF, speed=speed)
+    panel.feed.wait()
+    asyncio.run(panel.ready())
+    closed = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=10)
+    assert panel.frame[-11:-1].equals(closed)
+    last = gekko_lab.fetch_trades(
+        "simulator", "BTC/USDT", since="2024-01-01T00:10", until="2024-01-01T00:10:30"
+    )
+    assert panel.frame[-1:].equals(gekko_lab.candles_from_trades(last, "1m"))
+    assert panel.chart.candles.equals(panel.frame)
+
+
+def test_a_forming_candle_holds_the_trades_from_its_begin(monitor):
+    noon = {"since": "2024-01-02T12:00", "until": "2024-01-02T12:01", "speed": "max"}
+    panel = monitor("simulator", "BTC/USDT", "1d", **noon)
+    panel.feed.wait()
+    asyncio.run(panel.ready())
+    day = gekko_lab.fetch_trades("simulator", "BTC/USDT", since="2024-01-02", until=noon["until"])
+    assert panel.frame[-1:].equals(gekko_lab.candles_from_trades(day, "1d"))
+    before = gekko_lab.fetch("simulator", "BTC/USDT", "1d", until="2024-01-02", limit=300)
+    assert panel.frame[:-1].equals(before)
+
+
+def test_what_is_replayed_shows_nothing_of_its_future(monitor):
+    half = {"since": "2024-01-01T00:00:30", "until": "2024-01-01T00:05:30"}
+    kinds = ("trade", "candle", "order_book")
+    gekko_lab.record("simulator", "BTC/USDT", kinds=kinds, **half, speed="max").wait()
+    panel = monitor("replay:simulator", "BTC/USDT", "1m", speed="max", until="2024-01-01T00:02:30")
+    panel.feed.wait()
+    asyncio.run(panel.ready())
+    trades = gekko_lab.fetch_trades(
+        "simulator", "BTC/USDT", since="2024-01-01", until="2024-01-01T00:02:30"
+    )
+    whole = gekko_lab.candles_from_trades(trades, "1m")
+    assert panel.frame.equals(whole)
+
+
+def test_candles_of_a_replayed_exchange_are_whole(monitor):
+    candles = gekko_lab.fetch("simulator", "BTC/USDT", "1m", since="2024-01-01", limit=60)
+    recorded = gekko_lab.ExchangeReplay({"BTC/USDT": candles})
+    half = {"since": "2024-01-01T00:30:30", "until": "2024-01-01T00:31:30", "speed": "max"}
+    panel = monitor(recorded, "BTC/USDT", "1m", **half)
+    panel.feed.wait()
+    asyncio.run(panel.ready())
+    assert panel.frame[:-1].equals(candles[:31])
+    trades = gekko_lab.fetch_trades(
+        recorded, "BTC/USDT", since="2024-01-01T00:31", until=half["until"]
+    )
+    assert panel.frame[-1:].equals(gekko_lab.candles_from_trades(trades, "1m"))
