@@ -14,6 +14,8 @@ from gekko_lab.events.types import Candle, Gap, State, Trade
 from gekko_lab.feeds.channel import Table
 from gekko_lab.feeds.forming import Forming, as_frame
 from gekko_lab.feeds.times import closes
+from gekko_lab.frames.candles import candles_from_trades
+from gekko_lab.frames.schemas import PRINTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -42,6 +44,8 @@ class Assembler:
 
     def __init__(self, channel: Channel, kinds: Collection[str], sequence: int = 0) -> None:
         self.sequence = sequence
+        self.joined: dict[str, pl.DataFrame] = {}
+        """The candles that were open at the begin, of markets whose trades are known from there."""
         self._channel, self._kinds = channel, frozenset(kinds)
         self._place = {symbol: place for place, symbol in enumerate(channel.symbols)}
         width = channel.width
@@ -74,6 +78,7 @@ class Assembler:
             if isinstance(event, Gap):
                 self._spoil(event)
         for table in batch.tables:
+            self._join(table)
             forming = self._forming.get(table.symbol)
             if forming is None or table.frame.is_empty():
                 continue
@@ -81,7 +86,17 @@ class Assembler:
                 forming.seed(float(table.frame["close"][-1]))
             elif table.kind == "trade":
                 forming.fold(table.frame)  # what it closes opened before the feed
+        for gap in batch.events:
+            self.joined.pop(gap.symbol, None)
         return Piece(self._channel.exchange, self._timeframe)
+
+    def _join(self, table: Table) -> None:
+        """Note the open candle for those who will be told the trades that follow."""
+        if table.kind == "trade" and self._kinds >= {"trade", "candle"}:
+            trades = table.frame.select(PRINTS.names())
+            self.joined[table.symbol] = candles_from_trades(
+                trades, self._timeframe, columns="full"
+            ).tail(1)
 
     def _as_they_came(self, batch: Batch, received_us: int) -> Piece:
         events: list[Event] = []

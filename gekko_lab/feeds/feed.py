@@ -167,6 +167,30 @@ class Feed(Course):
         told: Any = of
         return to_frame(self._recent.rows(told), wanted)
 
+    def joined(self, symbol: str, *, frame: FrameKind | None = None) -> Any:  # noqa: ANN401
+        """Give the candle that was forming when the feed began, as far as it had come.
+
+        The trades before the begin are not told. This candle holds them, so that whoever hears
+        "trade" can make the whole one of it.
+
+        Parameters
+        ----------
+        symbol
+            Of which market.
+        frame
+            "polars" or "pandas"; by default `options.frame`.
+
+        Returns
+        -------
+        polars.DataFrame or pandas.DataFrame or None
+            A row in the columns of `fetch`, with quote_volume and trade_count; no row where
+            nothing had been traded yet. None where it isn't known: before the first trade comes,
+            of feeds without trades or without candles, and where earlier trades can't be had.
+        """
+        wanted = reads_as("frame", frame)
+        candle = self._assembler.joined.get(symbol)
+        return None if candle is None else to_frame(candle, wanted)
+
     def health(self) -> Health:
         """Tell how the feed is doing.
 

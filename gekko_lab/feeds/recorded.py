@@ -12,6 +12,7 @@ from gekko_lab.events.columns import SCHEMAS
 from gekko_lab.events.types import Gap
 from gekko_lab.feeds.channel import Batch, Table
 from gekko_lab.feeds.times import row_times
+from gekko_lab.frames.schemas import TRADES, empty
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END
 
@@ -178,16 +179,19 @@ class LogTimeline:
 
     def warmup(self, since_us: int) -> Batch | None:
         """Give the trades of the candles that are open at a time."""
-        if not self.builds or self.width is None:
+        traded = [symbol for kind, symbol in self._stores if kind == "trade"]
+        if not traded or self.width is None:
             return None
         opened = self.width.floor(since_us // 1000)
         span = Span(opened, -(-since_us // 1000))
+        nothing = empty(TRADES)
         tables = [
             Table("trade", symbol, self._stores["trade", symbol].read(span).frame)
-            for symbol in self.builds
             if span.since < span.until
+            else Table("trade", symbol, nothing)
+            for symbol in traded
         ]
-        gaps = [gap for symbol in self.builds for gap in self._gaps("trade", symbol, span)]
+        gaps = [gap for symbol in traded for gap in self._gaps("trade", symbol, span)]
         return Batch(tables=tables, events=gaps, warmup=True, complete_from_us=opened * 1000)
 
     def load(self, since_us: int, until_us: int) -> tuple[Sequence[Table], Sequence[Event]]:

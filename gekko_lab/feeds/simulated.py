@@ -62,7 +62,7 @@ class SourceTimeline:
 
     def warmup(self, since_us: int) -> Batch | None:
         """Give the trades of the candles that are open at a time, and the closes before."""
-        if not self.builds or self.width is None:
+        if self.width is None or not (self.builds or "trade" in self._kinds):
             return None
         opened = self.width.floor(since_us // 1000)
         before = self.width.shift(opened, -1)

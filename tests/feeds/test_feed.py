@@ -9,6 +9,7 @@ import threading
 import polars as pl
 import pytest
 
+import gekko_lab
 from gekko_lab.errors import InvalidArgument, InvalidType, Stopped
 from gekko_lab.events.loop import in_thread, loop_thread
 from gekko_lab.events.types import Gap, State, Trade
@@ -571,6 +572,18 @@ def test_frames_hold_the_last_rows_of_each_symbol():
     assert feed.frame("trade", frame="pandas").index.name == "timestamp"
     with pytest.raises(InvalidArgument, match="use trades"):
         feed.frame("candles")
+
+
+def test_it_tells_what_the_candle_was_that_it_began_in():
+    half = {"since": "2024-01-01T00:00:30", "until": "2024-01-01T00:02", "speed": "max"}
+    feed = gekko_lab.stream("simulator", "BTC/USDT", kinds=("trade", "candle"), **half)
+    assert feed.joined("BTC/USDT") is None
+    assert feed.wait(PATIENCE_S)
+    early = {"since": "2024-01-01T00:00", "until": half["since"]}
+    trades = gekko_lab.fetch_trades("simulator", "BTC/USDT", **early)
+    wanted = gekko_lab.candles_from_trades(trades, "1m", columns="full")
+    assert feed.joined("BTC/USDT", frame="polars").equals(wanted)
+    assert feed.joined("ETH/USDT") is None
 
 
 def test_events_in_a_batch_with_tables_come_before_its_rows():
