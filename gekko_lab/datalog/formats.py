@@ -8,6 +8,8 @@ ccxt-json,   rows of ccxt's `fetch_ohlcv`, as Gekko's ccxtMarketData kept them: 
 ccxt-csv     high, low, close, volume; an array of arrays, or lines without a header
 freqtrade    feather: date (nanoseconds UTC), open, high, low, close, volume
 ============ ======================================================================================
+
+These are what is written; times are read in any unit that they can only be in.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 import orjson
 import polars as pl
 
+from gekko_lab.datalog.file_times import ISO, read_times
 from gekko_lab.datalog.kinds import SCHEMAS
 from gekko_lab.errors import DataError, InvalidArgument
-from gekko_lab.frames.checks import as_time, milliseconds
-from gekko_lab.frames.convert import to_polars
-from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, TIME
+from gekko_lab.frames.checks import milliseconds
+from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +37,6 @@ Format = Literal["csv", "json", "parquet", "gekko-csv", "ccxt-json", "ccxt-csv",
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _OWN: tuple[Format, ...] = ("csv", "json", "parquet")
-_ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 _BARE = CANDLES.names()
 
 
@@ -70,7 +71,7 @@ def read_rows(file: Path, kind: Kind, given: str | None = None) -> pl.DataFrame:
         rows = _READERS[found](file)
         if "timestamp" not in rows.columns:
             raise DataError(f"no column 'timestamp' among {rows.columns}")
-        rows = _typed(_timed(rows), kind)
+        rows = _typed(read_times(rows), kind)
     except (pl.exceptions.PolarsError, ValueError, OSError, TypeError, KeyError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -92,16 +93,6 @@ def _guess(suffix: str, start: bytes) -> str | None:
         compact = start.replace(b"\n", b"").replace(b" ", b"")
         return "ccxt-json" if compact.startswith(b"[[") else "json"
     return {".parquet": "parquet", ".feather": "freqtrade"}.get(suffix)
-
-
-def _timed(rows: pl.DataFrame) -> pl.DataFrame:
-    dtype = rows.schema["timestamp"]
-    if dtype.is_integer():
-        return rows.with_columns(as_time())
-    if dtype == pl.String:
-        time = pl.col("timestamp").str.to_datetime(_ISO, time_unit="us")
-        return rows.with_columns(time.dt.replace_time_zone("UTC"))
-    return to_polars(rows) if rows.height else rows.with_columns(pl.col("timestamp").cast(TIME))
 
 
 def _typed(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -131,7 +122,7 @@ def _read_parquet(file: Path) -> pl.DataFrame:
 def _read_gekko_csv(file: Path) -> pl.DataFrame:
     table = pl.read_csv(file, schema_overrides={"vwp": pl.Float64, "trades": pl.Int64})
     return table.select(
-        (pl.col("start").cast(pl.Int64) * 1000).alias("timestamp"),
+        pl.col("start").alias("timestamp"),
         *_BARE[1:],
         (pl.col("vwp") * pl.col("volume")).alias("quote_volume"),
         pl.col("trades").alias("trade_count"),
@@ -160,11 +151,11 @@ def _read_freqtrade(file: Path) -> pl.DataFrame:
 
 
 def _write_csv(rows: pl.DataFrame) -> bytes:
-    return rows.write_csv(datetime_format=_ISO).encode()
+    return rows.write_csv(datetime_format=ISO).encode()
 
 
 def _write_json(rows: pl.DataFrame) -> bytes:
-    time = pl.col("timestamp").dt.strftime(_ISO)
+    time = pl.col("timestamp").dt.strftime(ISO)
     records = rows.with_columns(time, pl.col(pl.Enum).cast(pl.String)).to_dicts()
     return orjson.dumps(records) + b"\n"
 

@@ -103,6 +103,9 @@ def import_files(
 ) -> Any:  # noqa: ANN401
     """Put files of this or another program into the data log.
 
+    Times are texts, or numbers of seconds, milliseconds (as in our own files), microseconds or
+    nanoseconds since 1970: whichever puts all of a file between 1980 and 2100. Only one can.
+
     Parameters
     ----------
     paths
@@ -122,8 +125,8 @@ def import_files(
     Raises
     ------
     DataError
-        When a file doesn't hold what its format says, or a row breaks a rule; of all files
-        nothing was written.
+        When a file doesn't hold what its format says, its numbers are times in no unit, or a row
+        breaks a rule; of all files nothing was written.
     InvalidRange
         When a candle is still forming.
 

@@ -122,6 +122,72 @@ def test_files_as_other_programs_write_them_are_understood(tmp_path, file, conte
         assert frame["quote_volume"].to_list() == [pytest.approx(3.6)]
 
 
+UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64])
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("unit", UNITS)
+def test_numbers_are_times_in_the_unit_that_they_can_only_be_in(
+    minutes, tmp_path, unit, suffix, dtype
+):
+    rows = minutes([0, 1, 5])
+    told = (pl.col("timestamp").to_physical() / UNITS[unit]).cast(pl.Int64).cast(dtype)
+    file = tmp_path / f"rows.{suffix}"
+    getattr(rows.with_columns(told), f"write_{suffix}")(file)
+    datalog.import_files(file, "mine", "A/B", "1m")
+    assert datalog.load("mine", "A/B", "1m")["timestamp"].equals(rows["timestamp"])
+
+
+def test_trades_in_seconds_do_not_land_in_1970(prints, tmp_path):
+    (tmp_path / "t.csv").write_text("timestamp,id,side,price,amount\n1704067200,a,buy,1.5,2\n")
+    datalog.import_files(tmp_path / "t.csv", "mine", "A/B", kind="trades")
+    rows = datalog.load("mine", "A/B", kind="trades")
+    assert rows["timestamp"].equals(prints([(0, "a", 1.5)])["timestamp"])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("gekko.csv", "start,open,high,low,close,vwp,volume,trades\n{},1,2,0.5,1.5,1.2,3,4\n"),
+        ("market.json", "[[{},1,2,0.5,1.5,3]]"),
+        ("market.csv", "{},1,2,0.5,1.5,3\n"),
+    ],
+)
+def test_formats_of_others_may_tell_times_in_another_unit(tmp_path, file, content):
+    for time in (1_704_067_200, START, START * 1000, START * 1_000_000):
+        (tmp_path / file).write_text(content.format(time))
+        datalog.import_files(tmp_path / file, f"mine{time}", "BTC/USDT", "1m")
+        found = datalog.load(f"mine{time}", "BTC/USDT", "1m")
+        assert found["timestamp"].dt.epoch("ms").to_list() == [START]
+
+
+def test_times_before_bitcoin_stay_what_they_were(minutes, tmp_path):
+    rows = minutes([0]).with_columns(timestamp=pl.lit(946_684_800_000))
+    rows.write_csv(tmp_path / "rows.csv")
+    datalog.import_files(tmp_path / "rows.csv", "mine", "EUR/USD", "1m")
+    assert f"{datalog.load('mine', 'EUR/USD', '1m')['timestamp'][0]:%Y-%m-%d}" == "2000-01-01"
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        ((0, 60), "the numbers are 0 to 60"),
+        ((20240101, 20240102), "written as '2024-01-31'"),
+        ((202401010000, 202401010001), "written as '2024-01-31'"),
+        ((20240101000000, 20240101000100), "written as '2024-01-31'"),
+        ((1_704_067_200, 1_704_067_260_000), "the least looks like seconds"),
+        ((1_704_067_200, 1_704_067_260_000), "the largest like milliseconds"),
+    ],
+)
+def test_numbers_that_are_times_in_no_unit_are_refused(minutes, tmp_path, times, told):
+    minutes([0, 1]).with_columns(timestamp=pl.Series(times)).write_csv(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match=rf"rows\.csv can't be read as csv.*{told}") as caught:
+        datalog.import_files(tmp_path / "rows.csv", "mine", "A/B", "1m")
+    assert "milliseconds" in str(caught.value)
+    assert datalog.catalog().is_empty()
+
+
 def test_freqtrade_reads_what_is_written_and_the_reverse(tmp_path, hours):
     datalog.write(hours, "mine", "BTC/USDT", "1h")
     file = datalog.export(tmp_path / "BTC_USDT-1h.feather", "mine", "BTC/USDT", "1h")
