@@ -16,6 +16,11 @@ from gekko_lab.frames.schemas import TIME
 ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 """How times are written."""
 
+_SPELLING = (
+    r"^\s*(?<day>\d{4}-\d\d-\d\d)"
+    r"(?:[T ](?<minute>\d\d:\d\d)(?::(?<second>\d\d(?:\.\d{1,9})?))?"
+    r"\s*(?:Z|UTC|(?<hours>[+-]\d\d):?(?<minutes>\d\d)?)?)?\s*$"
+)
 _FIRST_S, _END_S = 315_532_800, 4_102_444_800  # 1980 and 2100
 _A_SECOND = {
     "seconds": 1,
@@ -37,9 +42,37 @@ def read_times(rows: pl.DataFrame) -> pl.DataFrame:
     if times.dtype.is_numeric():
         return rows.with_columns(_of_numbers(times))
     if times.dtype == pl.String:
-        time = pl.col("timestamp").str.to_datetime(ISO, time_unit="us")
-        return rows.with_columns(time.dt.replace_time_zone("UTC"))
+        return rows.with_columns(_of_text(times))
     return to_polars(rows) if rows.height else rows.with_columns(times.cast(TIME))
+
+
+def _of_text(times: pl.Series) -> pl.Series:
+    ours = times.str.to_datetime(ISO, time_unit="us", strict=False)
+    if ours.null_count() == times.null_count():  # which takes an eighth of the time
+        return ours.dt.replace_time_zone("UTC")
+    found = pl.select(_spelled(times).alias(times.name)).to_series()
+    wrong = found.is_null() & times.is_not_null()
+    if wrong.any():
+        row = wrong.arg_max() or 0
+        raise DataError(
+            f"row {row} of 'timestamp', {times[row]!r}, is not a time: write it as '2024-01-31', "
+            "'2024-01-31T12:00Z', '2024-01-31T12:00:00.5Z', '2024-01-31 12:00:00+01:00' or "
+            "'2024-01-31 12:00:00' (UTC, as all without a zone), or as whole milliseconds"
+        )
+    return found
+
+
+def _spelled(times: pl.Series) -> pl.Expr:
+    part = pl.lit(times).str.extract_groups(_SPELLING).struct.field
+    text = pl.format(
+        "{}T{}:{}{}{}",
+        part("day"),
+        part("minute").fill_null("00:00"),
+        part("second").fill_null("00"),
+        part("hours").fill_null("+00"),
+        part("minutes").fill_null("00"),
+    )
+    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", strict=False)
 
 
 def _of_numbers(times: pl.Series) -> pl.Series:

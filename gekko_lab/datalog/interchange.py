@@ -103,8 +103,10 @@ def import_files(
 ) -> Any:  # noqa: ANN401
     """Put files of this or another program into the data log.
 
-    Times are texts, or numbers of seconds, milliseconds (as in our own files), microseconds or
-    nanoseconds since 1970: whichever puts all of a file between 1980 and 2100. Only one can.
+    Times are text such as "2024-01-31", "2024-01-31T12:00:00Z" or "2024-01-31 12:00:00+01:00",
+    UTC where it names no zone, as polars and pandas write it; or numbers of seconds, milliseconds
+    (as in our own files), microseconds or nanoseconds since 1970: whichever puts all of a file
+    between 1980 and 2100. Only one can.
 
     Parameters
     ----------

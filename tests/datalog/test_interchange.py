@@ -162,6 +162,65 @@ def test_formats_of_others_may_tell_times_in_another_unit(tmp_path, file, conten
         assert found["timestamp"].dt.epoch("ms").to_list() == [START]
 
 
+@pytest.mark.parametrize("kind", ["candles", "trades"])
+def test_text_as_polars_and_pandas_write_our_own_frames_is_read(minutes, prints, tmp_path, kind):
+    rows = minutes([0, 1, 5]) if kind == "candles" else prints([(0, "a", 1.5), (9, None, 2.5)])
+    table = rows.to_pandas().set_index("timestamp")
+    rows.write_csv(tmp_path / "polars.csv")
+    rows.write_json(tmp_path / "polars.json")
+    table.to_csv(tmp_path / "pandas.csv")
+    table.tz_localize(None).to_csv(tmp_path / "naive.csv")
+    table.tz_convert("Asia/Kolkata").to_csv(tmp_path / "india.csv")
+    table.reset_index().to_json(tmp_path / "pandas.json", orient="records", date_format="iso")
+    width = "1m" if kind == "candles" else None
+    for file in tmp_path.glob("*.*"):
+        datalog.import_files(file, file.name, "A/B", width, kind=kind)
+        assert datalog.load(file.name, "A/B", width, kind=kind).equals(
+            rows.select(CANDLES.names()) if width else rows
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-01-01",
+        "2024-01-01T00:00",
+        "2024-01-01 00:00:00",
+        "2024-01-01T00:00:00.000",
+        "2024-01-01 00:00:00Z",
+        "2024-01-01 00:00:00 UTC",
+        "2024-01-01T00:00:00.000000000+00:00",
+        "2024-01-01T01:00:00+01:00",
+        "2023-12-31 18:30:00-0530",
+        "2023-12-31T23:00-01",
+        " 2024-01-01T00:00:00Z ",
+    ],
+)
+def test_spellings_of_one_moment_are_one_time(minutes, tmp_path, text):
+    rows = minutes([0, 1]).with_columns(timestamp=pl.Series([text, "2024-01-01T00:01:00Z"]))
+    rows.write_csv(tmp_path / "rows.csv")
+    datalog.import_files(tmp_path / "rows.csv", "mine", "A/B", "1m")
+    found = datalog.load("mine", "A/B", "1m")["timestamp"].dt.epoch("ms").to_list()
+    assert found == [START, START + 60_000]
+
+
+@pytest.mark.parametrize(
+    "text", ["01/02/2024", "2024-02-30", "2024-01-01T00:00:00 CET", "24-01-01"]
+)
+def test_text_that_is_no_time_is_shown_with_what_would_be(minutes, tmp_path, text):
+    rows = minutes([0, 1]).with_columns(timestamp=pl.Series(["2024-01-01", text]))
+    rows.write_csv(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match="is not a time") as caught:
+        datalog.import_files(tmp_path / "rows.csv", "mine", "A/B", "1m")
+    for told in (
+        f"row 1 of 'timestamp', {text!r}",
+        "'2024-01-31 12:00:00+01:00'",
+        "without a zone",
+    ):
+        assert told in str(caught.value)
+    assert "polars" not in str(caught.value)
+
+
 def test_times_before_bitcoin_stay_what_they_were(minutes, tmp_path):
     rows = minutes([0]).with_columns(timestamp=pl.lit(946_684_800_000))
     rows.write_csv(tmp_path / "rows.csv")
