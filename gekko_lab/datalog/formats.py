@@ -3,7 +3,8 @@
 ============ ======================================================================================
 csv, json,   our own columns; times as ISO text or integer milliseconds
 parquet
-gekko-csv    Gekko's candles: start (epoch seconds), open, high, low, close, vwp, volume, trades
+gekko-csv    Gekko's candles: start (epoch seconds), open, high, low, close, vwp, volume, trades;
+             with the id of its table or without
 ccxt-json,   rows of ccxt's `fetch_ohlcv`, as Gekko's ccxtMarketData kept them: milliseconds, open,
 ccxt-csv     high, low, close, volume; an array of arrays, or lines without a header
 freqtrade    feather: date (nanoseconds UTC), open, high, low, close, volume
@@ -15,7 +16,8 @@ These are what is written; times are read in any unit that they can only be in.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Literal, get_args
+from codecs import BOM_UTF8
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
 import polars as pl
@@ -48,7 +50,7 @@ def choose_format(file: Path, kind: Kind, given: str | None, start: bytes = b"")
     InvalidArgument
         When it isn't clear, or can't hold that kind of rows.
     """
-    found = given if given is not None else _guess(file.suffix.lower(), start.lstrip())
+    found = given if given is not None else _guess(file.suffix.lower(), start)
     for name in FORMATS:
         if name == found and (kind == "candles" or name in _OWN):
             return name
@@ -85,8 +87,10 @@ def as_bytes(rows: pl.DataFrame, chosen: Format) -> bytes:
 
 
 def _guess(suffix: str, start: bytes) -> str | None:
+    start = start.removeprefix(BOM_UTF8).lstrip()
     if suffix == ".csv":
-        if start.startswith(b"start,"):
+        head = start.partition(b"\n")[0].replace(b'"', b"").strip().split(b",")
+        if b"start" in head and b"timestamp" not in head:
             return "gekko-csv"
         return "ccxt-csv" if start[:1].isdigit() else "csv"
     if suffix == ".json":
@@ -109,10 +113,14 @@ def _read_csv(file: Path) -> pl.DataFrame:
 
 
 def _read_json(file: Path) -> pl.DataFrame:
-    records = orjson.loads(file.read_bytes())
+    records = _loaded(file)
     if not records:
         return pl.DataFrame(schema=CANDLES_FULL)
     return pl.DataFrame(records, infer_schema_length=None, strict=False)
+
+
+def _loaded(file: Path) -> Any:  # noqa: ANN401 (whatever a file holds)
+    return orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
 
 
 def _read_parquet(file: Path) -> pl.DataFrame:
@@ -130,7 +138,7 @@ def _read_gekko_csv(file: Path) -> pl.DataFrame:
 
 
 def _read_ccxt_json(file: Path) -> pl.DataFrame:
-    rows = orjson.loads(file.read_bytes())
+    rows = _loaded(file)
     columns = zip(*(row[: len(_BARE)] for row in rows), strict=True) if rows else [[]] * len(_BARE)
     types = [pl.Int64, *[pl.Float64] * (len(_BARE) - 1)]
     return pl.DataFrame(

@@ -221,6 +221,30 @@ def test_text_that_is_no_time_is_shown_with_what_would_be(minutes, tmp_path, tex
     assert "polars" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["csv", "json", "gekko-csv", "ccxt-json", "ccxt-csv"])
+def test_a_mark_of_byte_order_before_a_file_changes_nothing(hours, tmp_path, name):
+    datalog.write(hours, "mine", "BTC/USDT", "1h")
+    file = datalog.export(
+        tmp_path / f"rows.{SUFFIXES[name]}", "mine", "BTC/USDT", "1h", format=name
+    )
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    datalog.import_files(file, "copy", "BTC/USDT", "1h")
+    assert datalog.load("copy", "BTC/USDT", "1h").equals(datalog.load("mine", "BTC/USDT", "1h"))
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_dump_of_gekkos_table_is_understood(tmp_path, quote, mark):
+    names = ["id", "start", "open", "high", "low", "close", "vwp", "volume", "trades"]
+    head = ",".join(f"{quote}{name}{quote}" for name in names)
+    content = f"{mark}{head}\r\n7,1704067200,1,2,0.5,1.5,1.2,3,4\r\n"
+    (tmp_path / "gekko.csv").write_text(content, encoding="utf-8", newline="")
+    datalog.import_files(tmp_path / "gekko.csv", "mine", "BTC/USDT", "1m")
+    frame = datalog.load("mine", "BTC/USDT", "1m", columns="full")
+    assert frame["timestamp"].dt.epoch("ms").to_list() == [START]
+    assert frame.row(0)[1:] == (1.0, 2.0, 0.5, 1.5, 3.0, pytest.approx(3.6), 4)
+
+
 def test_times_before_bitcoin_stay_what_they_were(minutes, tmp_path):
     rows = minutes([0]).with_columns(timestamp=pl.lit(946_684_800_000))
     rows.write_csv(tmp_path / "rows.csv")
