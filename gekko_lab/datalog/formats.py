@@ -26,7 +26,7 @@ from gekko_lab.datalog.file_times import ISO, read_times
 from gekko_lab.datalog.kinds import SCHEMAS
 from gekko_lab.errors import DataError, InvalidArgument
 from gekko_lab.frames.checks import milliseconds
-from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL
+from gekko_lab.frames.schemas import CANDLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,8 +115,13 @@ def _read_csv(file: Path) -> pl.DataFrame:
 def _read_json(file: Path) -> pl.DataFrame:
     records = _loaded(file)
     if not records:
-        return pl.DataFrame(schema=CANDLES_FULL)
+        return _nothing()
     return pl.DataFrame(records, infer_schema_length=None, strict=False)
+
+
+def _nothing() -> pl.DataFrame:
+    """Give no rows of any kind: JSON names no columns where it has no rows."""
+    return pl.DataFrame(schema={name: pl.Null for schema in SCHEMAS.values() for name in schema})
 
 
 def _loaded(file: Path) -> Any:  # noqa: ANN401 (whatever a file holds)

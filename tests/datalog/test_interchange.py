@@ -362,6 +362,28 @@ def test_writing_nothing_is_no_error(minutes):
     assert datalog.write(minutes([]), "mine", "A/B", "1m")["rows"].item() == 0
 
 
+def test_writing_nothing_is_said_and_begins_no_series(minutes, caplog):
+    datalog.write(minutes([]), "mine", "A/B", "1m")
+    assert "the input for mine A/B 1m has no rows: nothing was written" in caplog.text
+    assert datalog.catalog().is_empty()
+
+
+@pytest.mark.parametrize("kind", ["candles", "trades"])
+@pytest.mark.parametrize("name", ["none.csv", "none.json", "none.parquet"])
+def test_files_without_rows_are_told(minutes, prints, tmp_path, name, kind):
+    rows = minutes([0]) if kind == "candles" else prints([(0, "a", 1.5)])
+    width = "1m" if kind == "candles" else None
+    file = tmp_path / name
+    getattr(rows.head(0), f"write_{file.suffix[1:]}")(file)
+    with pytest.raises(DataError, match=rf"{name}: no rows of {kind}"):
+        datalog.import_files(file, "mine", "A/B", width, kind=kind)
+    with pytest.raises(DataError, match=r"2 files, .*: no rows"):
+        datalog.import_files([file, file], "mine", "A/B", width, kind=kind)
+    rows.write_parquet(tmp_path / "one.parquet")
+    files = [file, tmp_path / "one.parquet"]
+    assert datalog.import_files(files, "mine", "A/B", width, kind=kind)["rows"].item() == 1
+
+
 def test_the_records_of_ccxt_are_an_array_of_arrays(minutes, tmp_path):
     datalog.write(minutes([8]), "mine", "A/B", "1m")
     file = datalog.export(tmp_path / "rows.json", "mine", "A/B", "1m", format="ccxt-json")
