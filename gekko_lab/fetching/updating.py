@@ -12,7 +12,7 @@ import polars as pl
 
 from gekko_lab.errors import GekkoLabError, InvalidArgument, NotInLog
 from gekko_lab.fetching.asked import Asked
-from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.defaults import check_rounds, check_tasks
 from gekko_lab.fetching.progress import Board
 from gekko_lab.fetching.tasks import Task, run
 from gekko_lab.fetching.watching import on_step
@@ -83,8 +83,8 @@ def update(
     NotInLog
         When nothing that fits is stored.
     InvalidArgument
-        When `every` is no timeframe, `rounds` comes without it, or an exchange is a replay, which
-        asks nobody.
+        When `every` is no timeframe, `rounds` comes without it or is less than one, or an exchange
+        is a replay, which asks nobody.
 
     Examples
     --------
@@ -99,8 +99,7 @@ def update(
     check_tasks(n_jobs)
     if kind not in (None, "candles", "trades"):
         raise InvalidArgument(f"kind={kind!r}: choose 'candles' or 'trades', or leave it out")
-    if every is None and rounds is not None:
-        raise InvalidArgument(f"rounds={rounds} goes with every, such as every='1h'")
+    check_rounds(rounds, every)
     _check_asks(exchanges)
     width = None if every is None else Timeframe.parse(every)
     done = 0

@@ -65,6 +65,12 @@ def test_update_brings_the_log_up_to_now(capsys, tmp_path):
     assert "fetch something first" in capsys.readouterr().err
 
 
+def test_no_rounds_are_a_wrong_request(capsys):
+    gekko_lab.fetch("simulator", "BTC/USDT", "1d", since="9d", until="8d", log=True)
+    assert main(["update", "--every", "1h", "--rounds", "0"]) == 2
+    assert "rounds=0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

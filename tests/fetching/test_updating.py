@@ -102,6 +102,16 @@ def test_what_makes_no_sense_is_refused():
         gekko_lab.update(every="soon")
 
 
+@pytest.mark.parametrize("rounds", [0, -1, 1.5, True, "2"])
+def test_rounds_are_counted_from_one_on(moving, rounds):
+    _, server, exchange = moving
+    gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
+    before = len(server.requests)
+    with pytest.raises(InvalidArgument, match=f"rounds={rounds!r}"):
+        gekko_lab.update(exchange, every="1h", rounds=rounds)
+    assert len(server.requests) == before
+
+
 def test_a_replay_is_refused_as_it_asks_nobody(moving):
     _, server, exchange = moving
     gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
