@@ -24,6 +24,8 @@ def check_target(out: str | None, kind: str | None, *, chart: str | None = None)
     """Raise before any work when a target can't be written, or its format isn't clear."""
     if chart is not None:
         _check_place("--chart", chart)
+        if Path(chart).suffix.lower() != ".html":
+            raise InvalidArgument(f"--chart {chart}: name the file .html, as it is a page")
     if out is None:
         if kind is not None:
             raise InvalidArgument(f"--format {kind} needs --out FILE, or --out - for stdout")
