@@ -35,6 +35,11 @@ def check_target(out: str | None, kind: str | None, *, chart: str | None = None)
         _check_place("--out", out)
 
 
+def names(text: str) -> list[str]:
+    """Give the names between commas, without blanks around them."""
+    return [name.strip() for name in text.split(",")]
+
+
 def write(frame: pl.DataFrame, out: str | None, kind: str | None) -> None:
     """Write the table whole or not at all; without a target show it."""
     if out is None:
