@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import gekko_lab
-from gekko_lab.cli.output import check_target, write
-from gekko_lab.errors import IncompleteData
+from gekko_lab.cli.output import check_target, names, write
+from gekko_lab.errors import GekkoLabError, IncompleteData, RequestError
 
 if TYPE_CHECKING:
     import argparse
@@ -65,11 +65,11 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
 
 
 def _asked(given: argparse.Namespace) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    named = [given.exchanges.split(","), given.symbols.split(",")]
-    named.append(None if given.timeframes is None else given.timeframes.split(","))
+    widths = None if given.timeframes is None else names(given.timeframes)
+    named = names(given.exchanges), names(given.symbols), widths
     bounds = {"since": given.since, "until": given.until}
     kind = "trades" if given.trades else "candles"
-    return tuple(named), {**bounds, "kind": kind, "source": given.source, "n_jobs": given.jobs}
+    return named, {**bounds, "kind": kind, "source": given.source, "n_jobs": given.jobs}
 
 
 def _download(given: argparse.Namespace) -> None:
@@ -79,9 +79,11 @@ def _download(given: argparse.Namespace) -> None:
     check_target(given.out, given.format)
     named, asked = _asked(given)
     job = gekko_lab.Job(*named, **asked)
+    errors: list[Exception | None] = []
     with Board(len(job), reads_as("progress", given.progress), lasting=True) as board:
         job.on(board)
         job.on_end(board.finish)
+        job.on(lambda step: errors.append(step.error))
         job.start()
         try:
             while not job.wait(0.2):
@@ -92,7 +94,9 @@ def _download(given: argparse.Namespace) -> None:
                 "\ngekko-lab: what came so far is kept; the same command goes on from there"
             )
             raise
-    _deliver(given, job.report(frame="polars"))
+    report = job.report(frame="polars")
+    _check_any(report, [error for error in errors if error is not None])
+    _deliver(given, report)
 
 
 def _plan(given: argparse.Namespace) -> None:
@@ -118,15 +122,24 @@ def _update(given: argparse.Namespace) -> None:
 
 def _deliver(given: argparse.Namespace, report: pl.DataFrame) -> None:
     """Write the report; where a series lacks something, end with the code that says so."""
-    import polars as pl
-
-    bad = report.filter(pl.col("status").is_in(_BAD))
-    if len(bad):
-        row = bad.row(0, named=True)
-        raise IncompleteData(
-            f"{len(bad)} of {len(report)} series could not be had as a whole; the first is "
-            f"{row['exchange']} {row['symbol']} {row['timeframe'] or 'trades'}: {row['error']}",
-            frame=report,
-            report=report,
-        )
+    if report["status"].is_in(_BAD).any():
+        raise IncompleteData(_told(report), frame=report, report=report)
     write(report, given.out, given.format)
+
+
+def _check_any(report: pl.DataFrame, errors: list[Exception]) -> None:
+    """Raise where nothing at all was had, what `fetch` would raise: there is no rest to write."""
+    if report["rows"].sum() or not report["status"].is_in(_BAD).all():
+        return
+    wrong = errors and all(isinstance(error, RequestError) for error in errors)
+    raise (RequestError if wrong else GekkoLabError)(_told(report))
+
+
+def _told(report: pl.DataFrame) -> str:
+    """Say how many series lack something, and what the first one does."""
+    bad = report.filter(report["status"].is_in(_BAD))
+    row = bad.row(0, named=True)
+    return (
+        f"{len(bad)} of {len(report)} series could not be had as a whole; the first is "
+        f"{row['exchange']} {row['symbol']} {row['timeframe'] or 'trades'}: {row['error']}"
+    )

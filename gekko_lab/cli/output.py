@@ -24,6 +24,8 @@ def check_target(out: str | None, kind: str | None, *, chart: str | None = None)
     """Raise before any work when a target can't be written, or its format isn't clear."""
     if chart is not None:
         _check_place("--chart", chart)
+        if Path(chart).suffix.lower() != ".html":
+            raise InvalidArgument(f"--chart {chart}: name the file .html, as it is a page")
     if out is None:
         if kind is not None:
             raise InvalidArgument(f"--format {kind} needs --out FILE, or --out - for stdout")
@@ -31,6 +33,11 @@ def check_target(out: str | None, kind: str | None, *, chart: str | None = None)
     _format(out, kind)
     if out != "-":
         _check_place("--out", out)
+
+
+def names(text: str) -> list[str]:
+    """Give the names between commas, without blanks around them."""
+    return [name.strip() for name in text.split(",")]
 
 
 def write(frame: pl.DataFrame, out: str | None, kind: str | None) -> None:

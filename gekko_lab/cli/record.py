@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import gekko_lab
-from gekko_lab.cli.output import check_target, write
+from gekko_lab.cli.output import check_target, names, write
 
 if TYPE_CHECKING:
     import argparse
@@ -68,8 +68,8 @@ def _record(given: argparse.Namespace) -> None:
     shown = reads_as("progress", given.progress)
     recorder = gekko_lab.record(
         given.exchange,
-        [symbol for some in given.symbols for symbol in some.split(",")],
-        kinds=given.kinds.split(","),
+        [symbol for some in given.symbols for symbol in names(some)],
+        kinds=names(given.kinds),
         timeframe=given.timeframe,
         duration=given.duration,
         since=given.since,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from gekko_lab.datalog.layout import KINDS, Key, Kind, find_keys, identity_of
 from gekko_lab.datalog.store import ALWAYS, Store
-from gekko_lab.errors import InvalidArgument, NotInLog
+from gekko_lab.errors import InvalidArgument, InvalidType, NotInLog
 from gekko_lab.market.moments import check_order, read_time
 from gekko_lab.market.spans import Span
 from gekko_lab.settings import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from gekko_lab.market.moments import TimeLike
@@ -52,7 +54,11 @@ def likely_stores(
 ) -> list[Store]:
     """Give what `find_stores` gives, without looking whether they hold anything."""
     kinds = KINDS if kind is None else (_kind(kind),)
-    wanted = [_names(each) for each in (exchange, symbol, timeframe)]
+    wanted = [
+        _names(exchange, identity_of),
+        _names(symbol, partial(_text, "symbol", "BTC/USDT")),
+        _names(timeframe, partial(_text, "timeframe", "1h")),
+    ]
     root = options.data_dir
     if kind is not None and all(wanted[: 3 if kind == "candles" else 2]):
         names = product(*(each or [""] for each in wanted))
@@ -80,12 +86,21 @@ def _kind(kind: str) -> Kind:
     return kind
 
 
-def _names(value: Some) -> list[str] | None:
+def _names(value: Some, read: Callable[[object], str]) -> list[str] | None:
     if value is None:
         return None
-    if isinstance(value, str) or hasattr(value, "identity"):
-        return [identity_of(value)]
-    return [identity_of(each) for each in cast("Iterable[object]", value)]
+    if isinstance(value, str) or hasattr(value, "identity") or not isinstance(value, Iterable):
+        return [read(value)]
+    return [read(each) for each in value]
+
+
+def _text(field: str, example: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidType(
+            f"{field}={value!r} is a {type(value).__name__}; give text such as {example!r}, or a "
+            "list of such"
+        )
+    return value
 
 
 def _instead(key: Key) -> str:

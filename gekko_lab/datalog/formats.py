@@ -3,26 +3,30 @@
 ============ ======================================================================================
 csv, json,   our own columns; times as ISO text or integer milliseconds
 parquet
-gekko-csv    Gekko's candles: start (epoch seconds), open, high, low, close, vwp, volume, trades
+gekko-csv    Gekko's candles: start (epoch seconds), open, high, low, close, vwp, volume, trades;
+             with the id of its table or without
 ccxt-json,   rows of ccxt's `fetch_ohlcv`, as Gekko's ccxtMarketData kept them: milliseconds, open,
 ccxt-csv     high, low, close, volume; an array of arrays, or lines without a header
 freqtrade    feather: date (nanoseconds UTC), open, high, low, close, volume
 ============ ======================================================================================
+
+These are what is written; times are read in any unit that they can only be in.
 """
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Literal, get_args
+from codecs import BOM_UTF8
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
 import polars as pl
 
+from gekko_lab.datalog.file_times import ISO, read_times
 from gekko_lab.datalog.kinds import SCHEMAS
 from gekko_lab.errors import DataError, InvalidArgument
-from gekko_lab.frames.checks import as_time, milliseconds
-from gekko_lab.frames.convert import to_polars
-from gekko_lab.frames.schemas import CANDLES, CANDLES_FULL, TIME
+from gekko_lab.frames.checks import milliseconds
+from gekko_lab.frames.schemas import CANDLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +39,6 @@ Format = Literal["csv", "json", "parquet", "gekko-csv", "ccxt-json", "ccxt-csv",
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _OWN: tuple[Format, ...] = ("csv", "json", "parquet")
-_ISO = "%Y-%m-%dT%H:%M:%S%.fZ"
 _BARE = CANDLES.names()
 
 
@@ -47,7 +50,7 @@ def choose_format(file: Path, kind: Kind, given: str | None, start: bytes = b"")
     InvalidArgument
         When it isn't clear, or can't hold that kind of rows.
     """
-    found = given if given is not None else _guess(file.suffix.lower(), start.lstrip())
+    found = given if given is not None else _guess(file.suffix.lower(), start)
     for name in FORMATS:
         if name == found and (kind == "candles" or name in _OWN):
             return name
@@ -70,7 +73,7 @@ def read_rows(file: Path, kind: Kind, given: str | None = None) -> pl.DataFrame:
         rows = _READERS[found](file)
         if "timestamp" not in rows.columns:
             raise DataError(f"no column 'timestamp' among {rows.columns}")
-        rows = _typed(_timed(rows), kind)
+        rows = _typed(read_times(rows), kind)
     except (pl.exceptions.PolarsError, ValueError, OSError, TypeError, KeyError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -84,24 +87,16 @@ def as_bytes(rows: pl.DataFrame, chosen: Format) -> bytes:
 
 
 def _guess(suffix: str, start: bytes) -> str | None:
+    start = start.removeprefix(BOM_UTF8).lstrip()
     if suffix == ".csv":
-        if start.startswith(b"start,"):
+        head = start.partition(b"\n")[0].replace(b'"', b"").strip().split(b",")
+        if b"start" in head and b"timestamp" not in head:
             return "gekko-csv"
         return "ccxt-csv" if start[:1].isdigit() else "csv"
     if suffix == ".json":
         compact = start.replace(b"\n", b"").replace(b" ", b"")
         return "ccxt-json" if compact.startswith(b"[[") else "json"
     return {".parquet": "parquet", ".feather": "freqtrade"}.get(suffix)
-
-
-def _timed(rows: pl.DataFrame) -> pl.DataFrame:
-    dtype = rows.schema["timestamp"]
-    if dtype.is_integer():
-        return rows.with_columns(as_time())
-    if dtype == pl.String:
-        time = pl.col("timestamp").str.to_datetime(_ISO, time_unit="us")
-        return rows.with_columns(time.dt.replace_time_zone("UTC"))
-    return to_polars(rows) if rows.height else rows.with_columns(pl.col("timestamp").cast(TIME))
 
 
 def _typed(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -118,10 +113,19 @@ def _read_csv(file: Path) -> pl.DataFrame:
 
 
 def _read_json(file: Path) -> pl.DataFrame:
-    records = orjson.loads(file.read_bytes())
+    records = _loaded(file)
     if not records:
-        return pl.DataFrame(schema=CANDLES_FULL)
+        return _nothing()
     return pl.DataFrame(records, infer_schema_length=None, strict=False)
+
+
+def _nothing() -> pl.DataFrame:
+    """Give no rows of any kind: JSON names no columns where it has no rows."""
+    return pl.DataFrame(schema={name: pl.Null for schema in SCHEMAS.values() for name in schema})
+
+
+def _loaded(file: Path) -> Any:  # noqa: ANN401 (whatever a file holds)
+    return orjson.loads(file.read_bytes().removeprefix(BOM_UTF8))
 
 
 def _read_parquet(file: Path) -> pl.DataFrame:
@@ -131,7 +135,7 @@ def _read_parquet(file: Path) -> pl.DataFrame:
 def _read_gekko_csv(file: Path) -> pl.DataFrame:
     table = pl.read_csv(file, schema_overrides={"vwp": pl.Float64, "trades": pl.Int64})
     return table.select(
-        (pl.col("start").cast(pl.Int64) * 1000).alias("timestamp"),
+        pl.col("start").alias("timestamp"),
         *_BARE[1:],
         (pl.col("vwp") * pl.col("volume")).alias("quote_volume"),
         pl.col("trades").alias("trade_count"),
@@ -139,7 +143,7 @@ def _read_gekko_csv(file: Path) -> pl.DataFrame:
 
 
 def _read_ccxt_json(file: Path) -> pl.DataFrame:
-    rows = orjson.loads(file.read_bytes())
+    rows = _loaded(file)
     columns = zip(*(row[: len(_BARE)] for row in rows), strict=True) if rows else [[]] * len(_BARE)
     types = [pl.Int64, *[pl.Float64] * (len(_BARE) - 1)]
     return pl.DataFrame(
@@ -160,11 +164,11 @@ def _read_freqtrade(file: Path) -> pl.DataFrame:
 
 
 def _write_csv(rows: pl.DataFrame) -> bytes:
-    return rows.write_csv(datetime_format=_ISO).encode()
+    return rows.write_csv(datetime_format=ISO).encode()
 
 
 def _write_json(rows: pl.DataFrame) -> bytes:
-    time = pl.col("timestamp").dt.strftime(_ISO)
+    time = pl.col("timestamp").dt.strftime(ISO)
     records = rows.with_columns(time, pl.col(pl.Enum).cast(pl.String)).to_dicts()
     return orjson.dumps(records) + b"\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     Path_ = str | os.PathLike[str]
 
+_log = logging.getLogger("gekko_lab")
+
 
 def write(
     rows: object,
@@ -48,7 +51,8 @@ def write(
     """Put rows of your own into the data log.
 
     Only what is there counts as held afterwards: each run of candles without a gap, and for other
-    kinds the time from the first to the last row.
+    kinds the time from the first to the last row. A frame without rows begins no series; a line of
+    the logger "gekko_lab" says so.
 
     Parameters
     ----------
@@ -87,6 +91,8 @@ def write(
     frame = reads_as("frame", frame)
     key = Key.of(kind, exchange, symbol, timeframe)
     table = check_rows(_in_columns(to_polars(rows), kind), kind, key.width)
+    if table.is_empty():
+        _log.warning("the input for %s has no rows: nothing was written", key)
     return to_frame(_keep(key, [table], closed_until, {"host": "written by the user"}), frame)
 
 
@@ -102,6 +108,11 @@ def import_files(
     frame: FrameKind | None = None,
 ) -> Any:  # noqa: ANN401
     """Put files of this or another program into the data log.
+
+    Times are text such as "2024-01-31", "2024-01-31T12:00:00Z" or "2024-01-31 12:00:00+01:00",
+    UTC where it names no zone, as polars and pandas write it; or numbers of seconds, milliseconds
+    (as in our own files), microseconds or nanoseconds since 1970: whichever puts all of a file
+    between 1980 and 2100. Only one can.
 
     Parameters
     ----------
@@ -122,8 +133,8 @@ def import_files(
     Raises
     ------
     DataError
-        When a file doesn't hold what its format says, or a row breaks a rule; of all files
-        nothing was written.
+        When a file doesn't hold what its format says, its numbers are times in no unit, a row
+        breaks a rule, or there are no rows at all; of all files nothing was written.
     InvalidRange
         When a candle is still forming.
 
@@ -144,6 +155,9 @@ def import_files(
     if not named:
         raise InvalidArgument("no files to import: name at least one")
     tables = [_checked(read_rows(file, kind, format), file, key) for file in named]
+    if all(table.is_empty() for table in tables):
+        some = str(named[0]) if len(named) == 1 else f"{len(named)} files, {named[0]} first"
+        raise DataError(f"{some}: no rows of {kind}, so there is nothing to import")
     told = {"host": "files", "files": [file.name for file in named]}
     return to_frame(_keep(key, tables, closed_until, told), frame)
 

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from gekko_lab.datalog import names
-from gekko_lab.errors import InvalidArgument
+from gekko_lab.errors import InvalidArgument, InvalidType
 from gekko_lab.market.spans import Span
 from gekko_lab.market.timeframe import END, HOUR, MINUTE, Timeframe
 
@@ -157,7 +157,13 @@ def _period_named(name: str, period: Timeframe | None) -> Span | None:
 
 def identity_of(exchange: object) -> str:
     """Give the identity of a source; text is one already."""
-    return exchange if isinstance(exchange, str) else str(getattr(exchange, "identity", exchange))
+    found = exchange if isinstance(exchange, str) else getattr(exchange, "identity", None)
+    if not isinstance(found, str):
+        raise InvalidType(
+            f"exchange={exchange!r} is a {type(exchange).__name__}; give a name such as 'binance', "
+            "or a source"
+        )
+    return found
 
 
 def find_keys(root: Path, kinds: Iterable[Kind] = KINDS) -> list[Key]:

@@ -75,10 +75,20 @@ def check_tasks(n_jobs: object) -> None:
         raise InvalidArgument("n_jobs=0: ask for one or more at a time, or -1 for one a processor")
 
 
-def _whole(n_jobs: object) -> int:
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int):
-        raise InvalidType(f"n_jobs={n_jobs!r} is a {type(n_jobs).__name__}; give a whole number")
-    return n_jobs
+def check_rounds(rounds: object, every: object) -> None:
+    """Raise unless that is how often something may be done that is done every so often."""
+    if rounds is None:
+        return
+    if every is None:
+        raise InvalidArgument(f"rounds={rounds} goes with every, such as every='1h'")
+    if _whole(rounds, "rounds") < 1:
+        raise InvalidArgument(f"rounds={rounds}: ask for at least one, or leave it out for no end")
+
+
+def _whole(value: object, name: str = "n_jobs") -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidType(f"{name}={value!r} is a {type(value).__name__}; give a whole number")
+    return value
 
 
 @contextmanager

@@ -180,7 +180,7 @@ class _Work:
             except (GekkoLabError, OSError) as refused:
                 status = status_of(refused)
                 if not steps:
-                    Watch(*task.asked.label, None).ended(status)
+                    Watch(*task.asked.label, None).ended(status, refused)
                 return Done(_ended(task.asked, status, refused, tally, steps[0]), None, refused)
             error = found.failures[0].error if found.failures else None
             row = _row(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gekko_lab.errors import GekkoLabError, InvalidArgument, NotInLog
+from gekko_lab.errors import GekkoLabError, InvalidArgument
 from gekko_lab.fetching.asked import Asked
-from gekko_lab.fetching.defaults import check_tasks
+from gekko_lab.fetching.defaults import check_rounds, check_tasks
 from gekko_lab.fetching.progress import Board
+from gekko_lab.fetching.stored import find_stored, listed
 from gekko_lab.fetching.tasks import Task, run
 from gekko_lab.fetching.watching import on_step
 from gekko_lab.frames.convert import to_frame
@@ -81,10 +81,10 @@ def update(
     Raises
     ------
     NotInLog
-        When nothing that fits is stored.
+        When nothing that fits is stored, or nothing that has one of the names.
     InvalidArgument
-        When `every` is no timeframe, `rounds` comes without it, or an exchange is a replay, which
-        asks nobody.
+        When `every` is no timeframe, `rounds` comes without it or is less than one, trades are to
+        have a timeframe, or an exchange is a replay, which asks nobody.
 
     Examples
     --------
@@ -99,8 +99,7 @@ def update(
     check_tasks(n_jobs)
     if kind not in (None, "candles", "trades"):
         raise InvalidArgument(f"kind={kind!r}: choose 'candles' or 'trades', or leave it out")
-    if every is None and rounds is not None:
-        raise InvalidArgument(f"rounds={rounds} goes with every, such as every='1h'")
+    check_rounds(rounds, every)
     _check_asks(exchanges)
     width = None if every is None else Timeframe.parse(every)
     done = 0
@@ -117,21 +116,7 @@ def _stored(
     exchanges: object, symbols: object, timeframes: object, kind: str | None
 ) -> tuple[list[tuple[Source | str, Store]], list[Store]]:
     """Find the series that fit, with their sources, and those whose source nobody knows."""
-    from gekko_lab.datalog.finding import find_stores
-
-    kinds = [kind] if kind else ["candles"] if timeframes is not None else ["candles", "trades"]
-    stores = [
-        store
-        for each in kinds
-        for store in find_stores(
-            each, exchanges, symbols, timeframes if each == "candles" else None
-        )
-    ]
-    if not stores:
-        raise NotInLog(
-            "the data log holds no series that fits: fetch something first; "
-            "gekko_lab.datalog.catalog() lists what is there"
-        )
+    stores = find_stored(kind, exchanges, symbols, timeframes)
     given = {source.identity: source for source in _instances(exchanges)}
     known: list[tuple[Source | str, Store]] = []
     unknown: list[Store] = []
@@ -148,7 +133,7 @@ def _stored(
 
 def _check_asks(exchanges: object) -> None:
     """Raise where somebody wants more from what only reads the log."""
-    for each in _listed(exchanges):
+    for each in listed(exchanges):
         name = each if isinstance(each, str) else getattr(each, "exchange", "")
         if name.startswith(REPLAY):
             plain = name.removeprefix(REPLAY)
@@ -159,15 +144,7 @@ def _check_asks(exchanges: object) -> None:
 
 
 def _instances(exchanges: object) -> list[Source]:
-    return [each for each in _listed(exchanges) if not isinstance(each, str)]
-
-
-def _listed(exchanges: object) -> list[Any]:
-    if exchanges is None:
-        return []
-    if isinstance(exchanges, str) or not isinstance(exchanges, Iterable):
-        return [exchanges]
-    return list(exchanges)
+    return [each for each in listed(exchanges) if not isinstance(each, str)]
 
 
 @cache

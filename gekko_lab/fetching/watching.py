@@ -40,6 +40,8 @@ class Step:
         Since it began.
     wait : Wait or None
         What it waits for.
+    error : Exception or None
+        What ended it, where something did.
     """
 
     exchange: str
@@ -50,6 +52,7 @@ class Step:
     total: int | None = None
     seconds: float = 0.0
     wait: Wait | None = None
+    error: Exception | None = None
 
     @property
     def name(self) -> str:
@@ -133,16 +136,16 @@ class Watch:
             with on_wait(lambda wait: tell(self._step("waiting", wait))):
                 yield self
         except (GekkoLabError, OSError) as error:
-            self.ended(status_of(error))
+            self.ended(status_of(error), error)
             raise
 
-    def ended(self, status: str) -> None:
+    def ended(self, status: str, error: Exception | None = None) -> None:
         """Tell how it ended."""
-        tell(self._step(status))
+        tell(self._step(status, error=error))
 
-    def _step(self, status: str, wait: Wait | None = None) -> Step:
+    def _step(self, status: str, wait: Wait | None = None, error: Exception | None = None) -> Step:
         seconds = time.monotonic() - self._began
-        return Step(*self._name, status, self._rows, self._total, seconds, wait)
+        return Step(*self._name, status, self._rows, self._total, seconds, wait, error)
 
 
 def status_of(error: Exception) -> str:

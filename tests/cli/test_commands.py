@@ -334,6 +334,8 @@ def test_a_chart_is_a_page_that_needs_no_network(capsys, tmp_path):
         ((*FETCH, "--out", "candles"), "name the file .csv, .json or .parquet"),
         ((*FETCH, "--out", "nowhere/candles.csv"), "there is no folder 'nowhere'"),
         ((*FETCH, "--chart", "nowhere/chart.html"), "there is no folder 'nowhere'"),
+        ((*FETCH, "--chart", "chart.png"), "--chart chart.png: name the file .html"),
+        ((*FETCH, "--chart", "chart"), "--chart chart: name the file .html"),
         ((*FETCH, "--out", "folder.csv"), "is a folder"),
         ((*FETCH, "--chart", "folder.csv"), "is a folder"),
         (("simulate", "--volatility", "extreme"), "extreme"),
@@ -362,6 +364,7 @@ def test_a_wrong_request_ends_with_2_and_writes_nothing(
     [
         ("--out", "nowhere/a.csv"),
         ("--chart", "nowhere/a.html"),
+        ("--chart", "a.png"),
         ("--out", "a"),
         ("--format", "csv"),
     ],

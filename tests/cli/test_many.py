@@ -8,6 +8,7 @@ import pytest
 import gekko_lab
 from gekko_lab import datalog
 from gekko_lab.cli import main
+from gekko_lab.errors import AccessDenied
 
 MONTH = ("--since", "2024-01-01", "--until", "2024-02-01")
 SERIES = ("simulator", "BTC/USDT,ETH/USDT", "1h,1d")
@@ -34,6 +35,35 @@ def test_a_series_that_fails_spoils_no_other_and_ends_with_4(capsys, tmp_path):
     assert main(given) == 4
     assert pl.read_json(report)["status"].to_list() == ["complete", "failed"]
     assert "1 of 2 series could not be had" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("symbols", ["XXX/USDT", "XXX/USDT,BTC/USTD"])
+@pytest.mark.parametrize("more", [["1d"], ["--trades"]])
+def test_a_download_that_can_have_nothing_is_a_wrong_request(capsys, tmp_path, symbols, more):
+    report = tmp_path / "report.csv"
+    given = ["download", "simulator", symbols, *more, *MONTH, "--out", str(report)]
+    assert main(given) == 2
+    told = capsys.readouterr().err
+    assert "no market 'XXX/USDT'" in told
+    assert f"{1 + symbols.count(',')} of {1 + symbols.count(',')} series" in told
+    assert not report.exists()
+
+
+def test_a_download_of_an_exchange_that_gives_nothing_ends_with_3(capsys, monkeypatch):
+    def candles(*_, **__):
+        raise AccessDenied("simulator refuses this region")
+
+    monkeypatch.setattr(gekko_lab.ExchangeSimulator, "candles", candles)
+    assert main(["download", "simulator", "BTC/USDT,ETH/USDT", "1d", *MONTH]) == 3
+    assert "refuses this region" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["download", "plan"])
+def test_names_may_have_blanks_behind_their_commas(tmp_path, command):
+    out = tmp_path / "out.csv"
+    given = [command, "simulator", "BTC/USDT, ETH/USDT", "1h, 1d", *MONTH, "--out", str(out)]
+    assert main(given) == 0
+    assert pl.read_csv(out)["rows"].to_list() == [744, 31, 744, 31]
 
 
 def test_an_interrupted_download_says_how_to_go_on(capsys, monkeypatch):
@@ -63,6 +93,12 @@ def test_update_brings_the_log_up_to_now(capsys, tmp_path):
     assert 47 <= row["rows"] <= 48
     assert main(["update", "--symbol", "ETH/USDT"]) == 2
     assert "fetch something first" in capsys.readouterr().err
+
+
+def test_no_rounds_are_a_wrong_request(capsys):
+    gekko_lab.fetch("simulator", "BTC/USDT", "1d", since="9d", until="8d", log=True)
+    assert main(["update", "--every", "1h", "--rounds", "0"]) == 2
+    assert "rounds=0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def test_the_status_goes_where_it_is_to_go(data_dir, capsys, tmp_path):
     assert capsys.readouterr().out == ""
 
 
+def test_names_may_have_blanks_behind_their_commas(data_dir, tmp_path):
+    file = tmp_path / "status.json"
+    given = ["simulator", "BTC/USDT, ETH/USDT", *RANGE, "--kinds", "trade, candle"]
+    assert main(["record", *given, "--out", str(file)]) == DONE
+    status = json.loads(file.read_text())
+    assert [each["symbol"] for each in status] == ["BTC/USDT", "ETH/USDT"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab import datalog
-from gekko_lab.errors import InvalidArgument, InvalidOption, InvalidRange, NotInLog
+from gekko_lab.errors import InvalidArgument, InvalidOption, InvalidRange, InvalidType, NotInLog
 from gekko_lab.frames import schemas
 
 FAR = 4_000_000_000_000
@@ -53,6 +53,39 @@ def test_load_gives_pandas_where_it_is_wanted(held):
         assert isinstance(datalog.catalog(), pd.DataFrame)
         assert isinstance(datalog.verify(), pd.DataFrame)
         assert isinstance(datalog.delete(*ASKED), pd.DataFrame)
+
+
+@pytest.mark.parametrize("given", [5, None, ["binance"], object])
+def test_an_exchange_is_a_name_or_a_source(held, minutes, tmp_path, given):
+    minutes([0]).write_parquet(tmp_path / "a.parquet")
+    for ask in (
+        lambda: datalog.write(minutes([0]), given, "A/B", "1m"),
+        lambda: datalog.import_files(tmp_path / "a.parquet", given, "A/B", "1m"),
+        lambda: datalog.export(tmp_path / "b.csv", given, "A/B", "1m"),
+        lambda: datalog.load(given, "A/B", "1m"),
+        lambda: datalog.gaps(given, "A/B", "1m"),
+    ):
+        with pytest.raises(InvalidType, match=r"exchange=.*such as 'binance', or a source"):
+            ask()
+    assert datalog.catalog()["exchange"].to_list() == ["binance"]
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"symbol": 5}, "symbol=5 is a int; give text such as 'BTC/USDT', or a list of such"),
+        ({"symbol": ["A/B", 5]}, "symbol=5 is a int"),
+        ({"symbol": [None]}, "symbol=None is a NoneType"),
+        ({"timeframe": 60}, "timeframe=60 is a int; give text such as '1h', or a list of such"),
+        ({"exchange": 5}, "exchange=5 is a int; give a name such as 'binance', or a source"),
+        ({"exchange": [5]}, "exchange=5 is a int"),
+    ],
+)
+def test_names_of_many_series_are_text(held, named, told):
+    for ask in (datalog.catalog, datalog.verify, datalog.fold, datalog.scan):
+        with pytest.raises(InvalidType) as caught:
+            ask("candles", **named)
+        assert told in str(caught.value)
 
 
 def test_load_gives_every_kind(series, prints, book, quotes):

@@ -102,6 +102,63 @@ def test_what_makes_no_sense_is_refused():
         gekko_lab.update(every="soon")
 
 
+@pytest.mark.parametrize("rounds", [0, -1, 1.5, True, "2"])
+def test_rounds_are_counted_from_one_on(moving, rounds):
+    _, server, exchange = moving
+    gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
+    before = len(server.requests)
+    with pytest.raises(InvalidArgument, match=f"rounds={rounds!r}"):
+        gekko_lab.update(exchange, every="1h", rounds=rounds)
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"symbols": ["BTC/USDT", "LTC/USDT"]},
+            "no series with symbol 'LTC/USDT', but with 'BTC/USDT'",
+        ),
+        ({"symbols": "btcusdt"}, "Did you mean 'BTC/USDT'?"),
+        (
+            {"timeframes": ["1h", "1d", "1w"]},
+            "no series with timeframe '1d' and '1w', but with '1h'",
+        ),
+        ({"exchanges": "binanc"}, "no series with exchange 'binanc', but with 'binance-"),
+        ({"symbols": "BTC/USDT", "kind": "trades"}, "fetch something first"),
+    ],
+)
+def test_names_that_hold_nothing_are_told_before_anything_is_asked(moving, given, message):
+    _, server, exchange = moving
+    gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
+    before = len(server.requests)
+    with pytest.raises(NotInLog) as caught:
+        gekko_lab.update(given.pop("exchanges", exchange), **given)
+    assert message in str(caught.value)
+    assert "gekko_lab.datalog.catalog()" in str(caught.value)
+    assert len(server.requests) == before
+
+
+def test_names_that_hold_trades_or_other_timeframes_are_no_error(moving, ms):
+    now, _, exchange = moving
+    gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
+    gekko_lab.fetch(exchange, "ETH/USDT", "1d", since="2023-12-30")
+    trades = {"since": "2024-01-01T23:59", "log": True}
+    gekko_lab.fetch_trades(exchange, "LTC/USDT", **trades)
+    move(now, exchange, "2024-01-02T00:01:30", ms)
+    report = gekko_lab.update(exchange, ["BTC/USDT", "ETH/USDT", "LTC/USDT"])
+    assert report["timeframe"].to_list() == ["1h", "1d", ""]
+    report = gekko_lab.update(exchange, ["BTC/USDT", "ETH/USDT"], ["1h", "1d"])
+    assert report["symbol"].to_list() == ["BTC/USDT", "ETH/USDT"]
+
+
+def test_a_timeframe_of_trades_is_refused(moving):
+    _, _, exchange = moving
+    gekko_lab.fetch_trades(exchange, "BTC/USDT", since="2024-01-01T23:59", log=True)
+    with pytest.raises(InvalidArgument, match="timeframes='1h': trades have none"):
+        gekko_lab.update(exchange, kind="trades", timeframes="1h")
+
+
 def test_a_replay_is_refused_as_it_asks_nobody(moving):
     _, server, exchange = moving
     gekko_lab.fetch(exchange, "BTC/USDT", "1h", since="2024-01-01")
