@@ -17,6 +17,7 @@ from gekko_lab.datalog.kinds import SCHEMAS, check_rows
 from gekko_lab.datalog.layout import Key
 from gekko_lab.datalog.listing import catalog_of
 from gekko_lab.datalog.series import Series
+from gekko_lab.datalog.store import weeks_of
 from gekko_lab.errors import DataError, InvalidArgument
 from gekko_lab.frames.checks import times_of
 from gekko_lab.frames.convert import to_frame, to_polars
@@ -90,7 +91,8 @@ def write(
     """
     frame = reads_as("frame", frame)
     key = Key.of(kind, exchange, symbol, timeframe)
-    table = check_rows(_in_columns(to_polars(rows), kind), kind, key.width)
+    table = _in_columns(to_polars(rows), kind)
+    table = check_rows(table, kind, _width(key, [table]))
     if table.is_empty():
         _log.warning("the input for %s has no rows: nothing was written", key)
     return to_frame(_keep(key, [table], closed_until, {"host": "written by the user"}), frame)
@@ -229,7 +231,7 @@ def _in_columns(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 def _checked(rows: pl.DataFrame, file: Path, key: Key) -> pl.DataFrame:
     try:
-        return check_rows(rows, key.kind, key.width)
+        return check_rows(rows, key.kind, _width(key, [rows]))
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
 
@@ -242,17 +244,27 @@ def _keep(
 ) -> pl.DataFrame:
     now = time.time_ns() // 1_000_000
     closed = now if closed_until is None else read_time(closed_until, now=now, name="closed_until")
+    width = _width(key, tables)
     series = Series(
-        key.kind, key.exchange, key.symbol, key.timeframe or None, provenance=provenance
+        key.kind, key.exchange, key.symbol, width or key.timeframe or None, provenance=provenance
     )
     with series:
         for table in tables:
-            series.check_closed([_whole(table, key.width)], closed)
+            series.check_closed([_whole(table, width)], closed)
         for table in tables:
-            for span in _runs(table, key.width):
+            for span in _runs(table, width):
                 series.append(files.within(table, span), span, closed_until=closed)
         series.fold()
     return catalog_of([series.store])
+
+
+def _width(key: Key, tables: Iterable[pl.DataFrame]) -> Timeframe | None:
+    """Give the width of candles; weeks begin on the day of the first one."""
+    width = key.width
+    if width is None or width.unit != "w":
+        return width
+    rows = [table for table in tables if not table.is_empty() and "timestamp" in table.columns]
+    return weeks_of(width, files.ends(rows[0])[0]) if rows else width
 
 
 def _whole(rows: pl.DataFrame, width: Timeframe | None) -> Span:

@@ -26,7 +26,7 @@ from gekko_lab.datalog.lock import SeriesLock
 from gekko_lab.datalog.records import Pending, read_records
 from gekko_lab.errors import DamagedFile, DamagedWarning, LogError
 from gekko_lab.market.spans import Span
-from gekko_lab.market.timeframe import END
+from gekko_lab.market.timeframe import DAY, END
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,10 +132,10 @@ class Store:
                 anchor = footer.about.get("anchor")
                 if anchor is not None:
                     return dataclasses.replace(width, anchor=anchor)
-                return _of_weeks(width, footer.first)
+                return weeks_of(width, footer.first)
         if width.unit == "w":
             for page in self.pending().pages[:1]:
-                return _of_weeks(width, files.ends(page)[0])
+                return weeks_of(width, files.ends(page)[0])
         return width
 
     def pending(self, span: Span | None = None) -> Pending:
@@ -236,9 +236,9 @@ class Store:
         return combine([*ledgers, self.pending(Span(0, 0)).ledger]).clip(span)
 
 
-def _of_weeks(width: Timeframe, first: int) -> Timeframe:
-    """Let weeks begin on the day of a stored one, as some exchanges have their own."""
-    if width.unit != "w" or width.floor(first) == first:
+def weeks_of(width: Timeframe, first: int) -> Timeframe:
+    """Let weeks begin on the day of the first one, as some exchanges have their own."""
+    if width.unit != "w" or width.floor(first) == first or first % DAY:
         return width
     return dataclasses.replace(width, anchor=first % (width.milliseconds or 1))
 

@@ -388,3 +388,17 @@ def test_the_records_of_ccxt_are_an_array_of_arrays(minutes, tmp_path):
     datalog.write(minutes([8]), "mine", "A/B", "1m")
     file = datalog.export(tmp_path / "rows.json", "mine", "A/B", "1m", format="ccxt-json")
     assert json.loads(file.read_text()) == [[START + 480_000, 100.5, 101.25, 99.75, 100.0, 1.0]]
+
+
+def test_weeks_of_an_exchange_that_begin_on_thursday_come_back(tmp_path):
+    days = gekko_lab.fetch("simulator", "BTC/USDT", "1d", since="2024-01-04", limit=70)
+    weeks = days[::7]
+    datalog.write(weeks, "mine", "BTC/USDT", "1w")
+    file = datalog.export(tmp_path / "weeks.csv", "mine", "BTC/USDT", "1w")
+    datalog.import_files(file, "yours", "BTC/USDT", "1w")
+    for name in ("mine", "yours"):
+        assert datalog.load(name, "BTC/USDT", "1w").equals(weeks)
+        assert datalog.gaps(name, "BTC/USDT", "1w").is_empty()
+    assert datalog.verify().is_empty()
+    with pytest.raises(DataError, match="isn't on the grid of 1w"):
+        datalog.write(days[[0, 7, 13]], "mine", "BTC/USDT", "1w")
