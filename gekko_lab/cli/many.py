@@ -79,11 +79,11 @@ def _download(given: argparse.Namespace) -> None:
     check_target(given.out, given.format)
     named, asked = _asked(given)
     job = gekko_lab.Job(*named, **asked)
-    errors: list[Exception | None] = []
+    errors: list[Exception] = []
     with Board(len(job), reads_as("progress", given.progress), lasting=True) as board:
         job.on(board)
         job.on_end(board.finish)
-        job.on(lambda step: errors.append(step.error))
+        job.on(lambda step: errors.extend([step.error] if step.error else []))
         job.start()
         try:
             while not job.wait(0.2):
@@ -95,7 +95,7 @@ def _download(given: argparse.Namespace) -> None:
             )
             raise
     report = job.report(frame="polars")
-    _check_any(report, [error for error in errors if error is not None])
+    _check_any(report, errors)
     _deliver(given, report)
 
 
