@@ -61,7 +61,7 @@ class FileFault:
         Of the files, without ending: "BTCUSDT-1m-2024-02" is a month, "*-2024-02-*" its days; by
         default all files.
     value
-        What the table says.
+        What the table says, a whole number from 1 on.
     """
 
     kind: FileKind
@@ -71,6 +71,10 @@ class FileFault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(FileKind):
             raise InvalidArgument(f"{self.kind!r} is no fault: choose one of {get_args(FileKind)}")
+        value: object = self.value
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and not (whole and self.amount(1) > 0):
+            raise InvalidArgument(f"value={value!r} of a fault: give a whole number, 1 or more")
 
     def fits(self, name: str) -> bool:
         """Tell whether a file of that name has this fault."""

@@ -204,3 +204,9 @@ def test_faults_of_the_transport_and_the_log_are_those_of_the_exchange(start):
 def test_an_unknown_fault_is_refused():
     with pytest.raises(InvalidArgument, match="choose one of"):
         FileFault("gone")
+
+
+@pytest.mark.parametrize("value", [-1, 0, 2.5, float("nan"), "2", True])
+def test_a_fault_of_files_counts_from_one_on(value):
+    with pytest.raises(InvalidArgument, match=r"value=.*: give a whole number, 1 or more"):
+        FileFault("drop_rows", value=value)
