@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import polars as pl
 
-from gekko_lab.errors import NotInLog
+from gekko_lab.errors import InvalidArgument, NotInLog
 from gekko_lab.feeds.delivery import ENDS
 from gekko_lab.feeds.record_spec import is_live
 from gekko_lab.feeds.recorder import Recorder, record
@@ -19,7 +18,7 @@ from gekko_lab.fetching.asked import Asked
 from gekko_lab.fetching.candle_requests import fetched
 from gekko_lab.frames.convert import to_frame
 from gekko_lab.frames.schemas import CANDLES
-from gekko_lab.market.moments import read_time
+from gekko_lab.market.moments import read_time, show_time
 from gekko_lab.market.timeframe import Timeframe
 from gekko_lab.panels import pictures
 from gekko_lab.panels.badges import badge_of
@@ -30,10 +29,12 @@ from gekko_lab.panels.spelling import call
 from gekko_lab.panels.tape import LADDER, TAPE, health_parts, ladder_rows, newest, tape_rows
 from gekko_lab.panels.ticker import Ticker
 from gekko_lab.settings import options
+from gekko_lab.sources.log_replay import LogReplay
 from gekko_lab.sources.registry import find_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from typing import Self
 
     from gekko_lab.events.types import Gap
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 _EVERY_S = 0.25
 _HISTORY = 300
 _KINDS = ("trade", "candle", "order_book")
+_USUAL = {"since": None, "until": None, "speed": 1.0, "depth": 20, "transport": "auto"}
+_KEEP = "Keep what comes in the data log"
 
 
 def monitor(
@@ -62,8 +65,10 @@ def monitor(
 ) -> MonitorPanel:
     """Give a panel of what happens in some markets, from now on: candles, trades, order book.
 
-    It can be paused, and what comes can be recorded into the data log. A line tells how the stream
-    is: events a second, latencies, drops, reconnections, gaps.
+    It can be paused, and what comes can be recorded into the data log: the same kinds of events at
+    the same speed, from where the market is then until "Record" is off or the stream is stopped; a
+    recording isn't paused. What is replayed from the data log is there already. A line tells how
+    the stream is: events a second, latencies, drops, reconnections, gaps.
 
     Parameters
     ----------
@@ -92,28 +97,30 @@ def monitor(
     >>> panel.close()
     """
     names = [symbols] if isinstance(symbols, str) else list(symbols)
-    settings: dict[str, Any] = {"since": since, "until": until, "transport": transport}
-    feed = stream(
-        exchange, names, kinds=_KINDS, timeframe=timeframe, depth=depth, speed=speed, **settings
-    )
-    usual = {"since": None, "until": None, "transport": "auto", "speed": 1.0, "depth": 20}
-    told = {**settings, "speed": speed, "depth": depth}
-    code = call(
-        "gekko_lab.stream",
-        *(exchange, names),
-        kinds=list(_KINDS),
-        timeframe=timeframe,
-        **{name: value for name, value in told.items() if value != usual[name]},
-    )
-    return MonitorPanel(exchange, feed, timeframe, since, code).start()
+    asked: dict[str, Any] = {
+        "since": since,
+        "until": until,
+        "speed": speed,
+        "depth": depth,
+        "transport": transport,
+    }
+    feed = stream(exchange, names, kinds=_KINDS, timeframe=timeframe, **asked)
+    return MonitorPanel(exchange, feed, timeframe, asked).start()
 
 
-def _history_ends(source: Source, width: Timeframe, since: TimeLike | None) -> datetime | None:
+def _settled(asked: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """Give what was asked for with times that don't move, as spans count back from now."""
+    times = {name: asked[name] for name in ("since", "until") if asked[name] is not None}
+    now = source.now() if times else 0
+    return {
+        **asked,
+        **{name: show_time(read_time(time, now=now, name=name)) for name, time in times.items()},
+    }
+
+
+def _history_ends(width: Timeframe, since: str | None) -> str | None:
     """Tell until when candles had closed as the feed begins; None for now."""
-    if since is None:
-        return None
-    opened = width.floor(read_time(since, now=source.now()))
-    return datetime.fromtimestamp(opened / 1000, UTC)
+    return None if since is None else show_time(width.floor(read_time(since, now=0)))
 
 
 class MonitorPanel(ChartPanel):
@@ -127,10 +134,8 @@ class MonitorPanel(ChartPanel):
         What tells of them.
     timeframe
         Of the candles.
-    since
-        When the feed begins; None for now.
-    code
-        That makes the feed.
+    asked
+        What else was asked of the feed: since, until, speed, depth and transport.
 
     Attributes
     ----------
@@ -147,18 +152,20 @@ class MonitorPanel(ChartPanel):
         exchange: str | Source,
         feed: Feed,
         timeframe: str,
-        since: TimeLike | None,
-        code: str,
+        asked: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.feed = feed
         self.recorder: Recorder | None = None
         self._exchange, self._timeframe = exchange, timeframe
         self._source = find_source(exchange)
-        self._ends = _history_ends(self._source, Timeframe.parse(timeframe), since)
+        self._asked = _settled(asked, self._source)
+        self._ends = _history_ends(Timeframe.parse(timeframe), self._asked["since"])
+        self._reached: datetime | None = None
         self._using = threading.RLock()
         self._forming = {symbol: Forming(timeframe) for symbol in feed.symbols}
-        self._made = code
+        self._made = self._call("gekko_lab.stream", asked)
+        self._recording: Mapping[str, Any] = asked
         self._tape = Table.of("Trades, the newest first", TAPE)
         self._ladder = Table.of("Order book", LADDER)
         self._health = Header()
@@ -168,9 +175,7 @@ class MonitorPanel(ChartPanel):
             "pause": ipywidgets.ToggleButton(
                 description="Pause", tooltip="Tell nothing for a while"
             ),
-            "record": ipywidgets.ToggleButton(
-                description="Record", tooltip="Keep what comes in the data log"
-            ),
+            "record": ipywidgets.ToggleButton(description="Record", tooltip=_KEEP),
             "stop": ipywidgets.Button(description="Stop", tooltip="End the stream"),
         }
         self._wire(self._controls["symbol"], self._switch)
@@ -188,6 +193,7 @@ class MonitorPanel(ChartPanel):
         if is_live(self._source):
             feed.on("gap", lambda gap: self._guard(lambda: self._mend(gap)))
         self._header.badge = badge_of(self._source)
+        self._offer_record()
         self._write_code()
 
     @property
@@ -213,6 +219,7 @@ class MonitorPanel(ChartPanel):
         if self.feed.state in {"new", *ENDS}:
             with self._using:
                 self._forming = {symbol: Forming(self._timeframe) for symbol in self._forming}
+                self._reached = None
         self._do("history", self._past, self._take_past)
         self.feed.start()
         self._ticker.start()
@@ -254,6 +261,7 @@ class MonitorPanel(ChartPanel):
 
     def _hear(self, trades: pl.DataFrame) -> None:
         """Let the candles grow; runs in the feed's own thread."""
+        self._reach(trades)
         for (symbol,), rows in trades.partition_by("symbol", as_dict=True).items():
             with self._using:
                 self._newest[str(symbol)] = newest(self._newest.get(str(symbol)), rows)
@@ -289,8 +297,14 @@ class MonitorPanel(ChartPanel):
 
     def _note(self, books: pl.DataFrame) -> None:
         """Keep the newest order book of each market."""
+        self._reach(books)
         for (symbol,), rows in books.partition_by("symbol", as_dict=True).items():
             self._books[str(symbol)] = rows.filter(pl.col("sequence") == rows["sequence"].max())
+
+    def _reach(self, rows: pl.DataFrame) -> None:
+        """Note the market's time of the newest event."""
+        newest: Any = rows["timestamp"].max()
+        self._reached = newest if self._reached is None else max(newest, self._reached)
 
     def _past(self) -> dict[str, pl.DataFrame]:
         """Fetch what came before, of all markets."""
@@ -332,10 +346,41 @@ class MonitorPanel(ChartPanel):
             if self.recorder is not None:
                 self.recorder.stop(0)
         elif self.recorder is None or self.recorder.state in {"stopped", "ended", "failed"}:
-            self.recorder = record(
-                self._exchange, list(self.feed.symbols), timeframe=self._timeframe
-            )
+            try:
+                self._begin_recording()
+            except Exception:
+                self._controls["record"].value = False
+                raise
+        self._offer_record()
         self._write_code()
+
+    def _begin_recording(self) -> None:
+        """Record what is shown, from where the market is now."""
+        reason = self._unrecordable()
+        if reason:
+            raise InvalidArgument(reason)
+        asked = dict(self._asked)
+        if self._reached is not None and not is_live(self._source):
+            asked["since"] = show_time(int(self._reached.timestamp() * 1000))
+        self.recorder = record(
+            self._exchange,
+            list(self.feed.symbols),
+            kinds=_KINDS,
+            timeframe=self._timeframe,
+            **asked,
+        )
+        self._recording = asked
+
+    def _unrecordable(self) -> str:
+        """Say why nothing can be recorded; nothing where it can."""
+        if isinstance(self._source, LogReplay):
+            return "What is replayed is in the data log already"
+        return "The stream is over: nothing more comes" if self.feed.state in ENDS else ""
+
+    def _offer_record(self) -> None:
+        control, reason = self._controls["record"], self._unrecordable()
+        control.disabled = bool(reason) and not control.value
+        control.tooltip = reason or _KEEP
 
     def _refresh(self) -> None:
         """Show the newest trades, the book, and how the stream is."""
@@ -354,16 +399,21 @@ class MonitorPanel(ChartPanel):
                 f"{self._shown().candles.height:,} rows",
                 f"{health.gaps:,} gaps",
             ]
+        self._offer_record()
         if health.state in ENDS:
             self._ticker.stop()
 
     def _write_code(self) -> None:
         lines = [f"feed = {self._made}.start()", 'feed.frame("trades")']
         if self._controls["record"].value:
-            names = list(self.feed.symbols)
-            made = call("gekko_lab.record", self._exchange, names, timeframe=self._timeframe)
-            lines.insert(1, f"recorder = {made}")
+            lines.insert(1, f"recorder = {self._call('gekko_lab.record', self._recording)}")
         self._code.code = "\n".join(lines)
+
+    def _call(self, name: str, asked: Mapping[str, Any]) -> str:
+        """Write a call for what is shown; what is usual is left out."""
+        unusual = {key: value for key, value in asked.items() if value != _USUAL[key]}
+        about = {"kinds": list(_KINDS), "timeframe": self._timeframe, **unusual}
+        return call(name, self._exchange, list(self.feed.symbols), **about)
 
     def _still(self) -> str:
         if self.frame is None or not len(self.frame):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from datetime import datetime
 
 import pytest
 
@@ -60,6 +61,73 @@ def test_the_newest_trades_and_the_book_are_shown(monitor):
     assert prices == sorted(prices, reverse=True)
     best = books.filter(books["sequence"] == books["sequence"].max()).filter(level=1)
     assert prices[5:7] == best.sort("price", descending=True)["price"].to_list()
+
+
+def test_what_is_recorded_is_what_is_shown_from_where_it_is(monitor):
+    panel = monitor("simulator", "BTC/USDT", "1m", since="2024-01-01T00:00:30", speed=60, depth=3)
+    until(lambda: panel._reached is not None and panel._reached.minute >= 1)
+    source = gekko_lab.ExchangeSimulator()
+    panel.controls["record"].value = True
+    before = datetime.fromisoformat(panel._recording["since"])
+    minute = before.replace(second=0, microsecond=0)  # of the first candle, whose trades are kept
+    until(lambda: panel.recorder.status()["rows"].sum() > 200)
+    code = panel.code
+    panel.controls["record"].value = False
+    assert panel.recorder.wait(20)
+    after = panel._reached
+    for kind, timeframe in (("trades", None), ("order_book", None), ("candles", "1m")):
+        held = gekko_lab.datalog.load(source, "BTC/USDT", timeframe, kind=kind)
+        assert held["timestamp"].dt.year().unique().to_list() == [2024]
+        if kind != "candles":
+            assert minute <= held["timestamp"][0] <= after
+        if kind == "order_book":
+            assert held["level"].max() == 3
+    shown = gekko_lab.fetch_trades("simulator", "BTC/USDT", since=before, limit=5)
+    kept = gekko_lab.datalog.load(source, "BTC/USDT", kind="trades", since=before)
+    assert kept.head(5).equals(shown)
+    recorder = code.partition("recorder = gekko_lab.record(")[2].split("\n")
+    assert recorder[1:5] == [
+        "    'simulator',",
+        "    ['BTC/USDT'],",
+        "    kinds=['trade', 'candle', 'order_book'],",
+        "    timeframe='1m',",
+    ]
+    assert recorder[5].startswith("    since='2024-01-01T00:0")
+    assert recorder[6:9] == ["    speed=60,", "    depth=3,", ")"]
+
+
+def test_what_is_in_the_log_already_can_not_be_recorded(monitor):
+    gekko_lab.record(
+        "simulator", "BTC/USDT", kinds=("trade", "candle", "order_book"), **MINUTES
+    ).wait()
+    panel = monitor("replay:simulator", "BTC/USDT", "1m", speed="max")
+    control = panel.controls["record"]
+    assert control.disabled
+    assert control.tooltip == "What is replayed is in the data log already"
+    control.value = True
+    assert not control.value
+    assert "is in the data log already" in str(panel.error)
+    assert "record" not in panel.code
+
+
+def test_of_what_is_over_nothing_more_can_be_recorded(ended):
+    panel, _ = ended
+    control = panel.controls["record"]
+    assert control.disabled
+    assert control.tooltip == "The stream is over: nothing more comes"
+    panel.start()
+    until(lambda: panel.state == "ended")
+
+
+def test_a_recording_that_can_not_begin_is_not_shown_as_one(monitor, monkeypatch):
+    def fail(*_, **__):
+        raise InvalidArgument("no")
+
+    panel = monitor("simulator", "BTC/USDT", "1m")
+    monkeypatch.setattr("gekko_lab.panels.monitoring.record", fail)
+    panel.controls["record"].value = True
+    assert not panel.controls["record"].value
+    assert str(panel.error) == "no"
 
 
 @pytest.fixture
@@ -123,7 +191,7 @@ def test_what_comes_is_recorded_into_the_log(monitor):
     panel = monitor("simulator", "BTC/USDT", "1m")
     panel.controls["record"].value = True
     until(lambda: panel.recorder.status()["rows"].sum() > 0)
-    assert "gekko_lab.record('simulator', ['BTC/USDT'], timeframe='1m')" in panel.code
+    assert "recorder = gekko_lab.record(\n    'simulator',\n    ['BTC/USDT']," in panel.code
     until(lambda: any("recording" in part for part in panel._health.parts))
     panel.controls["record"].value = False
     assert panel.recorder.wait(20)
