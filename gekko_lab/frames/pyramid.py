@@ -187,16 +187,20 @@ class Pyramid:
         DataError
             When they aren't on the axis.
         """
+        self.check_newer(bars)
+        self.axis.check(bars.places)
+        self._tail.append(bars)
+        if self._tail.rows > _TAIL:
+            self._build(concatenate([self._levels[0][1], self._tail.bars]))
+
+    def check_newer(self, bars: Bars) -> None:
+        """Raise `InvalidArgument` when bars begin before the newest candle."""
         begin = int(bars.places[0])
         if self.last is not None and begin < self.last:
             raise InvalidArgument(
                 f"candles from {self._show(begin)} on come before the newest, "
                 f"{self._show(self.last)}: use show() to replace what is there"
             )
-        self.axis.check(bars.places)
-        self._tail.append(bars)
-        if self._tail.rows > _TAIL:
-            self._build(concatenate([self._levels[0][1], self._tail.bars]))
 
     def _show(self, place: int) -> str:
         from gekko_lab.market.moments import show_time

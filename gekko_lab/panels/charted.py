@@ -41,7 +41,7 @@ class ChartPanel(Panel):
         chosen = self.chart.selection
         return None if chosen is None else to_frame(chosen, options.frame)
 
-    def _show(self, candles: pl.DataFrame, timeframe: str) -> None:
+    def _show(self, candles: pl.DataFrame, timeframe: str | None) -> None:
         """Show other candles; the range and the selection stay."""
         chosen = self.chart.selected
         self.chart.show(candles, timeframe=timeframe)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class Played(NamedTuple):
-    """What is played, and what is marked in it."""
+    """What is played, and what is marked in it; no width where one candle doesn't show it."""
 
     candles: pl.DataFrame
     marks: pl.DataFrame | None
-    width: str
+    width: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,13 @@ def read(wanted: Wanted) -> Played:
         marks = _marks(to_polars(wanted.trades))
     width = find_timeframe(candles)
     told = wanted.timeframe or ("1h" if wanted.logged else None)
-    return Played(candles, marks, told or (str(width) if width else "1m"))
+    return Played(candles, marks, told or (str(width) if width else _built(wanted)))
+
+
+def _built(wanted: Wanted) -> str | None:
+    """Give the width of candles that are made of trades."""
+    made = not wanted.logged and "close" not in to_polars(wanted.what).columns
+    return "1m" if made else None
 
 
 def _candles(wanted: Wanted) -> pl.DataFrame:

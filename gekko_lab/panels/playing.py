@@ -242,7 +242,7 @@ class PlayerPanel(ChartPanel):
             self._header.parts = [
                 str(exchange),
                 *([wanted.symbol] if wanted.symbol else []),
-                played.width,
+                *([played.width] if played.width else []),
                 f"{self._place:,} of {rows.height:,} rows",
                 f"{rows['timestamp'][self._place - 1]:%Y-%m-%d %H:%M}",
             ]

@@ -30,7 +30,8 @@ class Chart(Front):
     candles : polars or pandas frame
         As `fetch` returns them; by default none yet.
     timeframe
-        Their width; by default the one that their spacing shows.
+        Their width; by default the one that their spacing shows, or that of the first ones that
+        come by `update` where there are none or one.
     title
         Written into the corner.
     height
@@ -148,12 +149,14 @@ class Chart(Front):
             When they begin before the newest candle.
         """
         with self._lock:
+            axis = self._content.axis
             place = self._content.append(candles)
             if place is None:
                 return
             self._content.version += 1
-            if self._shown is None:
-                self._given, self._shown = candles, self._content.span
+            if self._content.axis is not axis:
+                self._given = candles if self._given is None else self._given
+                self._shown, self._changed = self._content.span, None
                 self._publish()
                 return
             self._changed = place if self._changed is None else min(place, self._changed)

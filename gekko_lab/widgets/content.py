@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from gekko_lab.frames.blocks import by_blocks
 from gekko_lab.frames.checks import check_candles
 from gekko_lab.frames.convert import to_candles
 from gekko_lab.frames.pyramid import Pyramid, bars_of
-from gekko_lab.frames.schemas import CANDLES, empty
+from gekko_lab.frames.schemas import CANDLES, TIME, empty
 from gekko_lab.frames.steps import find_decimals
 from gekko_lab.widgets.marks import Line, Mark, Marks, read_line, read_marks
 
 if TYPE_CHECKING:
-    from gekko_lab.frames.pyramid import Bars
+    from gekko_lab.frames.pyramid import Bars, Whole
 
 VISIBLE = 660
 """Bars on a screen at most; with a screen of margin on each side a window has some 2,000."""
@@ -46,17 +46,19 @@ class Content:
     candles
         A frame of sound candles, or None.
     timeframe
-        Their width, where they are too few to show it.
+        Their width; None for the one that their spacing shows, or that of candles which come later.
     """
 
     def __init__(self, candles: object, timeframe: str | None = None) -> None:
         self.version = 0
         self.lines: dict[str, Line] = {}
         self.marks: Marks | None = None
-        self._begin(empty(CANDLES) if candles is None else _read(candles), timeframe)
+        self._told = timeframe
+        self._begin(empty(CANDLES) if candles is None else _read(candles))
 
-    def _begin(self, table: pl.DataFrame, timeframe: str | None) -> None:
-        self.axis = Axis.of(table, timeframe)
+    def _begin(self, table: pl.DataFrame) -> None:
+        self.axis = Axis.of(table, self._told)
+        self.sized = self._told is not None or table.height > 1
         self.pyramid = Pyramid(table, self.axis)
         self.decimals = _decimals(table)
         self._table: pl.DataFrame | None = table
@@ -93,13 +95,29 @@ class Content:
         table = _read(candles)
         if table.is_empty():
             return None
-        if self.pyramid.last is None:
-            self._begin(table, str(self.axis.timeframe))
-            return self.pyramid.first
         newest = self.pyramid.last
+        if newest is None or not self.sized:
+            self._begin_anew(table)
+            return self.pyramid.first
         self.pyramid.append(bars_of(table, self.axis))
         self._table = None
         return newest
+
+    def _begin_anew(self, table: pl.DataFrame) -> None:
+        """Let newer candles decide on the axis, and keep what there is, which is one at most."""
+        self.pyramid.check_newer(bars_of(table, self.axis))
+        kept = self.table.filter(pl.col("timestamp") < table["timestamp"][0])
+        self._begin(pl.concat([kept, table]))
+        for name, line in self.lines.items():
+            self.lines[name] = replace(line, places=self._moved(line.places))
+        if self.marks is not None:
+            self.marks = replace(self.marks, places=self._moved(self.marks.places))
+
+    def _moved(self, places: Whole) -> Whole:
+        """Give places of the axis by the ones that they had before, which were microseconds."""
+        if self.axis.timeframe.milliseconds is not None:
+            return places
+        return self.axis.places(pl.DataFrame({"timestamp": pl.Series(places).cast(TIME)}))
 
     def draw(self, name: str, values: object, color: str | None) -> None:
         """Lay a line over the candles."""
@@ -152,7 +170,7 @@ class Content:
         return {
             "version": self.version,
             "steps": self.axis.widths,
-            "timeframe": str(self.axis.timeframe),
+            "timeframe": str(self.axis.timeframe) if self.sized else "",
             "calendar": self.axis.timeframe.milliseconds is None,
             "span": self.span,
             "count": self.pyramid.rows,

@@ -185,11 +185,14 @@ class Front(anywidget.AnyWidget):
         """Tell what is shown, the same for the same candles."""
         with self._lock:
             pyramid, span = self._content.pyramid, self._content.span
-            timeframe = self._content.axis.timeframe
+            timeframe = self._content.about()["timeframe"]
         parts = [self.title] if self.title else []
         if span is None:
             return "Chart: " + " · ".join([*parts, "no candles"])
-        parts.append(f"{pyramid.rows:,} candles of {timeframe}")
+        if timeframe:
+            parts.append(f"{pyramid.rows:,} candles of {timeframe}")
+        else:
+            parts.append("1 candle")  # of two, the width is known
         parts.append(" to ".join(map(show_time, span)))
         parts += [f"{pyramid.missing:,} missing"] if pyramid.missing else []
         return "Chart: " + " · ".join(parts)

@@ -327,7 +327,8 @@ export class Chart {
       row = Math.min(bars.rows, Math.ceil(bars.placeOf(this.shown[1]))) - 1;
       while (row > 0 && bars.isGap(row)) row -= 1;
     }
-    this.frame.text.textContent = `${showWidth(bars.head)} · ${describe(bars, row)}`;
+    const texts = [showWidth(bars.head), describe(bars, row)];
+    this.frame.text.textContent = (texts[0] ? texts : texts.slice(1)).join(" · ");
   }
 
   /** Tells readers of screens what is shown. */
@@ -335,7 +336,9 @@ export class Chart {
     const { head, width } = this.bars;
     const [since, until] = this.shown.map((time) => showTime(time, width));
     const count = Math.round((this.shown[1] - this.shown[0]) / width);
-    this.frame.say(`${since} to ${until}, ${count} candles of ${showWidth(head)}`);
+    const name = showWidth(head);
+    const few = head.count ? "1 candle" : "no candles";
+    this.frame.say(`${since} to ${until}, ${name ? `${count} candles of ${name}` : few}`);
   }
 
   pan(share) {

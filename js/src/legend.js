@@ -28,7 +28,7 @@ const UNITS = [
   [1000, "s"],
 ];
 
-/** The name of a width, such as 4h. */
+/** The name of a width, such as 4h; none where a single candle doesn't show it. */
 export function showWidth(head) {
   const width = head.steps[head.step];
   if (head.step === 0) return head.timeframe;

@@ -46,6 +46,14 @@ def test_steps_and_scrubbing_show_just_what_had_come(player, hours):
     assert panel.state == "ended"
 
 
+def test_one_candle_is_played_without_a_word_about_its_width(player, hours):
+    panel = player(hours[:1], "BTC/USDT")
+    assert repr(panel) == "<player: frame · BTC/USDT · 1 of 1 rows · 2024-01-01 00:00 · REPLAY>"
+    assert repr(panel.chart).startswith("Chart: 1 candle · ")
+    told = player(hours[:1], "BTC/USDT", "1h")
+    assert "1 candles of 1h" in repr(told.chart)
+
+
 def test_a_hand_on_the_slider_counts_while_it_follows_the_play(player, hours):
     panel = player(hours, "BTC/USDT")
     slider = panel.controls["place"]

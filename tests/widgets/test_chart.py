@@ -207,6 +207,44 @@ def test_an_empty_chart_shows_what_comes(hours):
     assert chart.candles.equals(hours[:10])
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_first_candles_that_show_their_spacing_decide_on_the_width(hours, count):
+    chart = gekko_lab.Chart(hours[:count]) if count else gekko_lab.Chart()
+    chart.update(hours[:1])
+    chart.update(hours[1:50])
+    assert repr(chart) == "Chart: 50 candles of 1h · 2024-01-01 to 2024-01-03T02:00Z"
+    assert chart.head["timeframe"] == "1h"
+    assert chart.range == (day(1), datetime(2024, 1, 3, 2, tzinfo=UTC))
+    assert chart.candles.equals(hours[:50])
+    chart.update(hours[50:])
+    assert chart.candles.equals(hours)
+
+
+def test_one_candle_does_not_say_how_wide_it_is(hours):
+    chart = gekko_lab.Chart()
+    chart.update(hours[:1])
+    forming = hours[:1].with_columns(pl.col("high") + 1.0)
+    chart.update(forming)
+    assert chart.candles.equals(forming)
+    assert repr(chart).startswith("Chart: 1 candle · 2024-01-01 to ")
+    assert chart.head["timeframe"] == ""
+    with pytest.raises(InvalidArgument, match="before the newest"):
+        chart.update(hours[:1].with_columns(pl.col("timestamp") - pl.duration(hours=1)))
+
+
+def test_what_lies_over_one_candle_stays_when_months_come():
+    months = gekko_lab.fetch("simulator", "BTC/USDT", "1M", since="2023-01-01", until="2024-01-01")
+    chart = gekko_lab.Chart(months[:1])
+    chart.overlay("line", months[:1].select("timestamp", "close"))
+    chart.mark(months[:1].select("timestamp", text=pl.lit("here")))
+    chart.update(months[1:])
+    assert repr(chart) == "Chart: 12 candles of 1M · 2023-01-01 to 2024-01-01"
+    window = read({"head": chart.head}, [chart.window])
+    begins = window[0] == months["timestamp"].dt.epoch("ms")[0]
+    assert window[6][begins].tolist() == [months["close"][0]]
+    assert [mark[2] for mark in chart.head["marks"]] == ["here"]
+
+
 def test_candles_may_come_from_any_thread(hours):
     chart = gekko_lab.Chart(hours[:100])
     thread = threading.Thread(target=lambda: [chart.update(hours[n]) for n in range(100, 200)])
