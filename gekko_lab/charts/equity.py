@@ -11,6 +11,8 @@ import polars as pl
 from gekko_lab.charts.digits import drawn
 from gekko_lab.charts.reading import read_values
 from gekko_lab.charts.themes import palette
+from gekko_lab.errors import DataError
+from gekko_lab.market.moments import show_time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,8 +53,9 @@ def equity_chart(
     column
         Where the values are; by default `equity`, else `close`, else the only column of numbers.
     benchmark : polars or pandas frame, or pandas Series with times, optional
-        Something to compare with, such as the market's candles; drawn dashed and scaled, so that
-        both begin at one value.
+        Something to compare with, such as the market's candles; drawn dashed from the equity's
+        begin on, and scaled so that both have one value at the first time at which both have any:
+        where the benchmark begins later, it begins at the equity's last value before.
     title
         Written above.
     height
@@ -71,7 +74,8 @@ def equity_chart(
     InvalidArgument
         When it can't be told which column holds the values.
     DataError
-        When times don't increase, or values are missing or begin at nothing.
+        When times don't increase, or values are missing or begin at nothing; when the benchmark has
+        no value between the first and the last time of the equity.
 
     Examples
     --------
@@ -144,15 +148,8 @@ def _lines(table: pl.DataFrame, name: str, colors: Palette) -> list[go.Scatter]:
 
 
 def _benchmark(benchmark: object, values: pl.DataFrame, colors: Palette) -> go.Scatter:
-    table = read_values(benchmark).table
-    if values.height:
-        begin = values["timestamp"][0]
-        table = table.filter(pl.col("timestamp") >= begin)
-    scale = values["value"][0] / table["value"][0] if values.height and table.height else 1.0
-    table = table.with_columns(
-        value=pl.col("value") * scale,
-        drawdown=pl.col("value") / pl.col("value").cum_max() - 1.0,
-    )
+    table = _scaled(read_values(benchmark).table, values)
+    table = table.with_columns(drawdown=pl.col("value") / pl.col("value").cum_max() - 1.0)
     thinned = _thin(table)
     return go.Scatter(
         x=_times(thinned),
@@ -161,6 +158,26 @@ def _benchmark(benchmark: object, values: pl.DataFrame, colors: Palette) -> go.S
         mode="lines",
         line={"color": colors.other, "width": 1.5, "dash": "dash"},
     )
+
+
+def _scaled(benchmark: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """Give the benchmark from the equity's begin on, at the equity's value where both begin."""
+    if values.is_empty():
+        return benchmark
+    times = values["timestamp"]
+    table = benchmark.filter(pl.col("timestamp") >= times[0])
+    if table.is_empty() or table["timestamp"][0] > times[-1]:
+        raise DataError(
+            f"there is no value of the benchmark {_range(values)}, where the equity is"
+            + (f"; it has values {_range(benchmark)}" if benchmark.height else "")
+        )
+    begin = values.filter(pl.col("timestamp") <= table["timestamp"][0])["value"][-1]
+    return table.with_columns(value=pl.col("value") * (begin / table["value"][0]))
+
+
+def _range(table: pl.DataFrame) -> str:
+    first, last = (show_time(int(table["timestamp"][row].timestamp() * 1000)) for row in (0, -1))
+    return f"from {first} to {last}"
 
 
 def _times(table: pl.DataFrame) -> object:

@@ -101,6 +101,36 @@ def test_a_benchmark_begins_at_the_equity_and_after_it():
     assert figure.layout.showlegend
 
 
+def bench(figure):
+    return next(trace for trace in figure.data if trace.name == "benchmark")
+
+
+def test_a_benchmark_that_begins_later_begins_at_what_the_equity_was_then():
+    mine = equity([1.0, 1.5, 1.8, 1.8, 2.0])
+    late = bench(equity_chart(mine, benchmark=equity([5, 5, 5, 10, 15], "close")[3:]))
+    assert list(late.y) == [1.8, pytest.approx(2.7)]
+    assert late.x[0] == equity_chart(mine).data[0].x[3]
+    between = equity([7, 14], "close").with_columns(pl.col("timestamp") + timedelta(hours=30))
+    assert list(bench(equity_chart(mine, benchmark=between)).y) == [1.5, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (slice(0, 2), "; it has values from 2024-01-01 to 2024-01-02"),
+        (slice(4, 6), "; it has values from 2024-01-05 to 2024-01-06"),
+        (slice(0, 0), ""),
+    ],
+)
+def test_a_benchmark_of_another_time_is_refused(rows, told):
+    market = equity([1, 2, 3, 4, 5, 6], "close")
+    message = (
+        "there is no value of the benchmark from 2024-01-03 to 2024-01-04, where the equity is"
+    )
+    with pytest.raises(DataError, match=f"^{message}{told}$"):
+        equity_chart(equity([1, 2, 3, 4])[2:], benchmark=market[rows])
+
+
 def test_a_column_may_be_named():
     frame = equity([1, 2, 3]).with_columns(cash=pl.Series([3.0, 2.0, 3.0]))
     assert equity_chart(frame).data[0].name == "equity"
