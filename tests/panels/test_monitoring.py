@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
@@ -69,6 +69,7 @@ def test_what_is_recorded_is_what_is_shown_from_where_it_is(monitor):
     source = gekko_lab.ExchangeSimulator()
     panel.controls["record"].value = True
     before = datetime.fromisoformat(panel._recording["since"])
+    minute = before.replace(second=0, microsecond=0)  # of the first candle, whose trades are kept
     until(lambda: panel.recorder.status()["rows"].sum() > 200)
     code = panel.code
     panel.controls["record"].value = False
@@ -78,7 +79,7 @@ def test_what_is_recorded_is_what_is_shown_from_where_it_is(monitor):
         held = gekko_lab.datalog.load(source, "BTC/USDT", timeframe, kind=kind)
         assert held["timestamp"].dt.year().unique().to_list() == [2024]
         if kind != "candles":
-            assert before - timedelta(seconds=2) <= held["timestamp"][0] <= after
+            assert minute <= held["timestamp"][0] <= after
         if kind == "order_book":
             assert held["level"].max() == 3
     shown = gekko_lab.fetch_trades("simulator", "BTC/USDT", since=before, limit=5)
