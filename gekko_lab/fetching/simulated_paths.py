@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
-from gekko_lab.errors import InvalidArgument, InvalidType
+from gekko_lab.errors import GapWarning, InvalidArgument, InvalidType
+from gekko_lab.fetching.missing import users_level
 from gekko_lab.frames.convert import to_frame
+from gekko_lab.frames.resample import gap_frame
 from gekko_lab.frames.schemas import CANDLES, TRADES, empty
-from gekko_lab.market.moments import TimeLike, check_order, read_time
-from gekko_lab.market.spans import Span
+from gekko_lab.market.moments import TimeLike, check_order, read_time, show_time
+from gekko_lab.market.spans import Span, subtract
 from gekko_lab.market.timeframe import DAY, Timeframe
 from gekko_lab.settings import reads_as
+from gekko_lab.simulation import GENESIS, HORIZON
 from gekko_lab.sources.exchange_simulator import ExchangeSimulator
 from gekko_lab.sources.source import TradeCursor
 
@@ -59,7 +63,8 @@ def simulate(
     timeframe
         Width of the candles; trades have none.
     since, until
-        The range, since inclusive and until exclusive; the future is allowed.
+        The range, since inclusive and until exclusive; the future is allowed. Markets are traded
+        from 2010 to 2200; a `GapWarning` tells of what lies outside.
     seeds
         A number of markets (seeds 0, 1, 2 …), or the seeds themselves.
     kind
@@ -102,6 +107,9 @@ def simulate(
     """
     _check_choices(kind=kind, shape=shape, result=result)
     _check_fits(kind, shape, result, value)
+    if "seed" in parameters:
+        seed = parameters["seed"]
+        raise InvalidArgument(f"seed={seed!r}: name the seeds of all markets, as in seeds=[{seed}]")
     made_as = reads_as("frame", frame)
     names = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     markets = tuple(ExchangeSimulator(seed=seed, **parameters) for seed in _read_seeds(seeds))
@@ -109,6 +117,7 @@ def simulate(
     width = Timeframe.parse(timeframe)
     span = _read_span(since, until, width if kind == "candles" else None)
     request = _Request(markets, names, width, *span, kind)
+    _tell_outside(span)
     if result == "blocks":
         return request.blocks()
     if result == "lazy":
@@ -179,6 +188,25 @@ def _read_span(since: TimeLike, until: TimeLike, width: Timeframe | None) -> Spa
     start, end = read_time(since, now=now), read_time(until, now=now, name="until")
     check_order(start, end)
     return Span(start, end) if width is None else Span(width.ceil(start), width.ceil(end))
+
+
+def _tell_outside(span: Span) -> None:
+    """Warn of the part of a range that lies before the market's begin or after its end."""
+    parts = subtract([span], [Span(GENESIS, HORIZON)])
+    if not parts:
+        return
+    gaps = gap_frame(
+        (part, None, "before_listing" if part.until <= GENESIS else "ended", None) for part in parts
+    )
+    shown = ", ".join(f"{show_time(part.since)} to {show_time(part.until)}" for part in parts)
+    warnings.warn(
+        GapWarning(
+            f"the simulator's markets have no rows from {shown}: they are traded from "
+            f"{show_time(GENESIS)} to {show_time(HORIZON)}",
+            report=gaps,
+        ),
+        stacklevel=users_level(),
+    )
 
 
 def _read_seeds(seeds: object) -> list[int]:

@@ -8,6 +8,7 @@ import pytest
 
 import gekko_lab
 from gekko_lab.errors import (
+    GapWarning,
     InvalidArgument,
     InvalidRange,
     InvalidType,
@@ -91,10 +92,21 @@ def test_parameters_reach_the_simulator_and_pandas_the_user():
     assert calm["close"].pct_change().std() < wild["close"].pct_change().std()
 
 
-def test_a_window_before_the_begin_is_an_empty_table():
-    table = gekko_lab.simulate(since="2009-01-01", until="2009-02-01")
+def test_a_window_before_the_begin_is_an_empty_table_and_told():
+    with pytest.warns(GapWarning, match="2009-01-01 to 2009-02-01"):
+        table = gekko_lab.simulate(since="2009-01-01", until="2009-02-01")
     assert table.is_empty()
     assert table.schema == pl.Schema({**KEYS, **CANDLES})
+
+
+@pytest.mark.parametrize("kind", ["candles", "trades"])
+@pytest.mark.parametrize("result", ["frame", "lazy", "blocks"])
+def test_what_lies_outside_of_the_market_s_time_is_told(kind, result):
+    asked = {"since": "2199-12-31T23:58", "until": "2200-01-02", "kind": kind, "result": result}
+    with pytest.warns(GapWarning, match="2200-01-01 to 2200-01-02") as told:
+        gekko_lab.simulate(**asked)
+    assert told[0].message.report["reason"].to_list() == ["ended"]
+    assert "2010-01-01 to 2200-01-01" in str(told[0].message)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +118,7 @@ def test_a_window_before_the_begin_is_an_empty_table():
         ({"timeframe": "hour"}, UnknownTimeframe, "hour"),
         ({"until": "2023-01-01"}, InvalidRange, "later than since"),
         ({"seeds": 0}, InvalidArgument, "at least one market"),
+        ({"seed": 4}, InvalidArgument, r"seed=4: .*seeds=\[4\]"),
         ({"seeds": "7"}, InvalidType, "seeds='7'"),
         ({"seeds": [1, 1]}, InvalidArgument, "twice"),
         ({"seeds": [2**70]}, InvalidArgument, "64 bits"),
