@@ -113,10 +113,11 @@ class SourceTimeline:
         if not isinstance(self._source, BookSource):
             return empty(ORDER_BOOK)
         step = self._interval
-        times = range(-(-since // step) * step, until, step)
+        first = -(-since // step) * step
+        begins = self._source.oldest_trade(symbol, first - step)
+        times = range(max(first, -(-(begins or 0) // step) * step), until, step)
         if not times:
             return empty(ORDER_BOOK)
-        begins = self._source.oldest_trade(symbol, times[0] - step)
         before = empty(ORDER_BOOK)
         if begins is None:
             before = self._source.order_book(symbol, times[0] - step, self._depth)

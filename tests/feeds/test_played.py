@@ -354,3 +354,12 @@ def test_an_empty_log_is_told():
     gekko_lab.fetch("simulator", "BTC/USDT", "1h", log=True, since="2024-01-01", limit=3)
     with pytest.raises(NotInLog, match="no trades of BTC/USDT"):
         gekko_lab.replay("simulator", "BTC/USDT")
+
+
+def test_books_of_a_stream_that_begins_before_the_market_begin_with_it():
+    asked = {"since": "2009-12-31T23:59:50", "until": "2010-01-01T00:00:05", "speed": "max"}
+    feed = gekko_lab.stream("simulator", "BTC/USDT", kinds=("order_book", "trade"), **asked)
+    books = [event for event in feed if event.kind == "order_book"]
+    assert books
+    first = gekko_lab.fetch_order_book("simulator", "BTC/USDT", at="2010-01-01T00:00:00")
+    assert books[0].bids[0][0] == first.filter(side="bid")["price"][0]
