@@ -60,7 +60,8 @@ def fetch_trades(
         Where trades come from: "rest" asks the exchange, "archive" takes the daily files that some
         publish (Binance), "log" asks nobody; "auto" takes the log, then files, then the exchange.
     result
-        "frame", or "report" to leave the trades in the data log, for more than fits into memory.
+        "frame", or "report" to leave the trades in the data log, for more than fits into memory;
+        a report ends two seconds before the exchange's clock, as later trades may still come.
     frame
         "polars" or "pandas"; by default `options.frame`.
     progress
