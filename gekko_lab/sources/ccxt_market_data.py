@@ -12,7 +12,7 @@ import orjson
 
 from gekko_lab.errors import InvalidType, UnknownSymbol, UnsupportedBySource
 from gekko_lab.market.suggest import nearest
-from gekko_lab.market.timeframe import Timeframe
+from gekko_lab.market.timeframe import MINUTE, SECOND, Timeframe
 from gekko_lab.settings import options
 from gekko_lab.sources import catalog, market_cache
 from gekko_lab.sources.archive_address import find_address
@@ -135,7 +135,11 @@ class CcxtMarketData:
     def timeframes(self) -> Sequence[str]:
         """Give the names of the candle widths that are served, shortest first."""
         names = self._client.ccxt.timeframes or {}
-        known = [name for name in names if Timeframe.understands(name)]
+        known = [
+            name
+            for name, code in names.items()
+            if Timeframe.understands(name) and _is_so_wide(name, code)
+        ]
         return sorted(known, key=lambda name: Timeframe.parse(name).shortest)
 
     def paging(self, symbol: str, timeframe: Timeframe) -> Paging:
@@ -421,3 +425,14 @@ def _proxies(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _rebuild(exchange: str, config: dict[str, Any], archive: str | None) -> CcxtMarketData:
     return CcxtMarketData(exchange, config=config, archive=archive)
+
+
+def _is_so_wide(name: str, code: object) -> bool:
+    """Tell whether an exchange's number of minutes or seconds is what ccxt's name says.
+
+    Kraken's 21,600 minutes are 15 days, which ccxt 4.5.90 calls 2w.
+    """
+    width = Timeframe.parse(name).milliseconds
+    if width is None or not isinstance(code, int):
+        return True
+    return width in {code * MINUTE, code * SECOND}
