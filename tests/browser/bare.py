@@ -106,6 +106,14 @@ class BareChart:
         """Bring what Python has sent to the page."""
         self.page.evaluate("outbox => window.receive(outbox)", self._take())
 
+    def deliver_until(self, shows):
+        """Bring what Python sends to the page, some of it a while later, until that shows it."""
+        end = time.monotonic() + 30
+        while not shows():
+            assert time.monotonic() < end
+            self.deliver()
+            self.page.wait_for_timeout(20)
+
     def settle(self):
         """Wait until nothing more is asked, and all is painted."""
         seen = None

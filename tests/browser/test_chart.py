@@ -407,12 +407,11 @@ def test_lines_and_marks_come_with_the_next_window(open_chart, hours):
     shown.settle()
     chart.overlay("SMA 20", hours["close"].rolling_mean(20))
     chart.mark(pl.DataFrame({"timestamp": [START], "text": ["begin"], "side": ["buy"]}))
-    shown.deliver()
-    shown.page.get_by_text("SMA 20").wait_for()
+    line = shown.page.get_by_text("SMA 20")
+    shown.deliver_until(line.count)
     assert len(shown.asked("window")) >= 1
     chart.remove("SMA 20")
-    shown.deliver()
-    shown.page.get_by_text("SMA 20").wait_for(state="detached")
+    shown.deliver_until(lambda: not line.count())
 
 
 def test_volume_can_be_hidden_and_shown(open_chart, hours):
