@@ -115,10 +115,11 @@ class BareChart:
             self.page.wait_for_timeout(20)
 
     def settle(self):
-        """Wait until nothing more is asked, and all is painted."""
+        """Wait until nothing more is asked, and all is painted, also what Python sends later."""
         seen = None
-        while seen != len(self.heard):
+        while seen != len(self.heard) or self.outbox:
             seen = len(self.heard)
+            self.deliver()
             self.page.wait_for_timeout(120 + 1000 * self.delay_s)
             self.frames()
 
